@@ -1,0 +1,23 @@
+use crate::{Severity, Timestamp};
+
+/// One line as it stood in its source, without its line end.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Line {
+    /// 1-based.
+    pub number: u64,
+    /// Secrets are masked, all else is byte for byte; not always UTF-8.
+    pub text: Vec<u8>,
+}
+
+/// What a first look at a line tells: enough to store it and to find the other lines of its event.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Annotation {
+    /// The name of the format that fits, as `parse` knows it; `plain` when none does.
+    pub format: &'static str,
+    /// Of the line itself, else of the event it continues, else of the line before.
+    pub timestamp: Option<Timestamp>,
+    pub severity: Severity,
+    /// The number of the line that begins this line's event, when that is an earlier line.
+    pub continues: Option<u64>,
+    pub defect: Option<crate::Defect>,
+}

@@ -1,0 +1,62 @@
+use std::borrow::Cow;
+
+use model::{Exchange, Notification, Severity};
+
+/// What a format reads out of one line. Borrowed where the text stands in the line as it is.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Header<'a> {
+    pub(crate) stamp: Stamp<'a>,
+    pub(crate) severity: Severity,
+    pub(crate) process: Option<u32>,
+    pub(crate) logger: Option<Cow<'a, str>>,
+    /// Only when the line itself names it.
+    pub(crate) host: Option<Cow<'a, str>>,
+    /// The program's name in a syslog tag, a journal field, an AMQP publisher, ….
+    pub(crate) program: Option<Cow<'a, str>>,
+    pub(crate) context: RawContext<'a>,
+    pub(crate) body: Cow<'a, str>,
+    pub(crate) exchange: Option<Exchange>,
+    pub(crate) notification: Option<Notification>,
+    pub(crate) continuation: Continuation,
+    /// Lines that a structured format carries inside one line: a JSON traceback.
+    pub(crate) detail: Vec<String>,
+}
+
+/// A time as it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Stamp<'a> {
+    #[default]
+    Missing,
+    /// Says its zone, or its format is always UTC. Nanoseconds since 1970.
+    Utc(i64),
+    /// Nanoseconds since 1970 as if the wall clock were UTC: the source's zone is still to be applied.
+    Local(i64),
+    /// Wall clock without a year (RFC 3164): month, day, nanoseconds of the day.
+    Yearless { month: u32, day: u32, nanos: i64 },
+    /// Something stands where the time should be.
+    Unreadable(&'a str),
+}
+
+/// The bracket of oslo.log, tokens as written (`None` and `-` already left out).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct RawContext<'a> {
+    pub(crate) global: Option<Cow<'a, str>>,
+    pub(crate) request: Option<Cow<'a, str>>,
+    pub(crate) user: Option<Cow<'a, str>>,
+    pub(crate) project: Option<Cow<'a, str>>,
+    /// There is a bracket, be it `[-]`: this line is a head, not a line of a traceback.
+    pub(crate) bracket: bool,
+}
+
+/// Whether a line goes on with an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Continuation {
+    #[default]
+    Head,
+    /// It has a prefix without a context: a line of the last traceback of the same process and logger, if one is open.
+    SameProcessAndLogger,
+    /// It has no prefix of its own: it goes on with the line before it.
+    Previous,
+    /// The line before was cut by a container runtime; this one goes on in the middle of a word.
+    Partial,
+}
