@@ -60,13 +60,19 @@ fn caller_of(id: &Id, events: &[Arc<Event>]) -> Option<Id> {
 #[must_use]
 pub fn requests_of(resource: &Id, evidence: &impl Evidence) -> Vec<Id> {
     const MOST: usize = 24;
+    let events = evidence.with_id(resource, TimeRange::ALL);
+    let mut callers: HashMap<&Id, &Id> = HashMap::new();
+    for event in &events {
+        if let (Some(call), Some(caller)) = (&event.context.request, &event.context.global) {
+            callers.insert(call, caller);
+        }
+    }
     let mut first_seen: BTreeMap<Id, (Option<Timestamp>, bool)> = BTreeMap::new();
-    for event in evidence.with_id(resource, TimeRange::ALL) {
+    for event in &events {
         let context = &event.context;
-        let Some(root) = context.global.as_ref().or(context.request.as_ref()).filter(|_| !context.anonymous)
-        else {
-            continue;
-        };
+        let local = context.request.as_ref().filter(|_| !context.anonymous);
+        let caller = || callers.get(local?).copied();
+        let Some(root) = context.global.as_ref().or_else(caller).or(local) else { continue };
         let known = first_seen.entry(root.clone()).or_insert((event.timestamp, false));
         known.0 = known.0.min(event.timestamp);
         known.1 |= worked_on(event);
