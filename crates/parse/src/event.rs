@@ -38,7 +38,7 @@ pub fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotation) -> E
         daemon: source.daemon.clone(),
         process: header.process,
         logger: header.logger.map(Cow::into_owned),
-        mentions: mentions(&header.context, &body, &detail),
+        mentions: mentions(&header.context, header.mentions, &body, &detail),
         context: context(header.context),
         exceptions: exceptions(&body, &detail),
         exchange: header.exchange.or_else(|| access::read(&body)),
@@ -109,7 +109,7 @@ fn context(raw: RawContext<'_>) -> Context {
 }
 
 /// In order, without repeats; the kind is that of the first place that tells one.
-fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Mention> {
+fn mentions(context: &RawContext<'_>, typed: Vec<Mention>, body: &str, detail: &[String]) -> Vec<Mention> {
     let mut mentions = Mentions::default();
     for (kind, text) in [
         (IdKind::Request, &context.request),
@@ -120,6 +120,9 @@ fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Ment
         if let Some(id) = text.as_deref().and_then(Id::parse) {
             mentions.add(kind, id);
         }
+    }
+    for Mention { kind, id } in typed {
+        mentions.add(kind, id);
     }
     for text in std::iter::once(body).chain(detail.iter().map(String::as_str)) {
         let text = text.as_bytes();
