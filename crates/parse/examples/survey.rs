@@ -16,6 +16,7 @@ struct Survey {
     annotating: Duration,
     deriving: Duration,
     events: usize,
+    masked: usize,
     lines: BTreeMap<&'static str, usize>,
     defects: BTreeMap<&'static str, usize>,
 }
@@ -31,7 +32,7 @@ fn main() -> std::io::Result<()> {
         survey.read(&std::fs::read(&file)?, &file, show);
     }
     let rate = |time: Duration| survey.bytes as f64 / 1e6 / time.as_secs_f64();
-    println!("{} MB, {} events", survey.bytes / 1_000_000, survey.events);
+    println!("{} MB, {} events, {} lines masked", survey.bytes / 1_000_000, survey.events, survey.masked);
     println!("annotate {:.0} MB/s, event {:.0} MB/s", rate(survey.annotating), rate(survey.deriving));
     println!("lines {:?}\ndefects {:?}", survey.lines, survey.defects);
     Ok(())
@@ -53,10 +54,25 @@ impl Survey {
         let numbered = (1..).zip(bytes.split(|byte| *byte == b'\n'));
         let mut lines: Vec<Line> =
             numbered.map(|(number, text)| Line { number, text: text.to_vec() }).collect();
+        let unmasked = lines.clone();
         let mut annotator = Annotator::new(Zone::UTC);
         let start = Instant::now();
         let annotations: Vec<Annotation> = lines.iter_mut().map(|line| annotator.annotate(line)).collect();
         self.annotating += start.elapsed();
+
+        for (before, after) in unmasked.iter().zip(&lines).filter(|(before, after)| before != after) {
+            self.masked += 1;
+            if show {
+                println!(
+                    "masked {}",
+                    String::from_utf8_lossy(&before.text).chars().take(400).collect::<String>()
+                );
+                println!(
+                    "    as {}",
+                    String::from_utf8_lossy(&after.text).chars().take(400).collect::<String>()
+                );
+            }
+        }
 
         let mut groups: BTreeMap<u64, (Vec<Line>, &Annotation)> = BTreeMap::new();
         for (line, annotation) in lines.into_iter().zip(&annotations) {
