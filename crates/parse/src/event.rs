@@ -39,7 +39,7 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         tier: 0,
         process: header.process,
         logger: header.logger.map(Cow::into_owned),
-        mentions: mentions(&header.context, &body, &detail),
+        mentions: mentions(&header.context, header.mentions, &body, &detail),
         context: context(header.context),
         exceptions: exceptions(&body, &detail),
         exchange: header.exchange.or_else(|| access::read(&body)),
@@ -110,7 +110,7 @@ fn context(raw: RawContext<'_>) -> Context {
 }
 
 /// In order, without repeats; the kind is that of the first place that tells one.
-fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Mention> {
+fn mentions(context: &RawContext<'_>, typed: Vec<Mention>, body: &str, detail: &[String]) -> Vec<Mention> {
     let mut mentions = Mentions::default();
     for (kind, text) in [
         (IdKind::Request, &context.request),
@@ -121,6 +121,9 @@ fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Ment
         if let Some(id) = text.as_deref().and_then(Id::parse) {
             mentions.add(kind, id);
         }
+    }
+    for Mention { kind, id } in typed {
+        mentions.add(kind, id);
     }
     for text in std::iter::once(body).chain(detail.iter().map(String::as_str)) {
         let text = text.as_bytes();
@@ -135,12 +138,16 @@ fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Ment
 #[derive(Default)]
 struct Mentions {
     list: Vec<Mention>,
+    /// Filled when the list has grown too long to look through.
     seen: HashSet<Id>,
 }
 
+/// Most events name a handful of ids: comparing those is quicker than hashing.
+const FEW: usize = 16;
+
 impl Mentions {
     fn add(&mut self, kind: IdKind, id: Id) {
-        if self.seen.insert(id.clone()) {
+        if self.is_new(&id) {
             self.list.push(Mention { kind, id });
         } else if kind != IdKind::Other
             && let Some(known) =
@@ -148,6 +155,16 @@ impl Mentions {
         {
             known.kind = kind;
         }
+    }
+
+    fn is_new(&mut self, id: &Id) -> bool {
+        if self.list.len() < FEW {
+            return self.list.iter().all(|known| known.id != *id);
+        }
+        if self.seen.is_empty() {
+            self.seen.extend(self.list.iter().map(|known| known.id.clone()));
+        }
+        self.seen.insert(id.clone())
     }
 }
 

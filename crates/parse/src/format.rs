@@ -5,6 +5,8 @@ pub(crate) mod access;
 pub(crate) mod oslo;
 mod plain;
 pub(crate) mod wall_clock;
+#[expect(dead_code, reason = "the formats of journals and container runtimes build it")]
+mod wrapped;
 
 use std::borrow::Cow;
 
@@ -48,11 +50,17 @@ impl Format {
         }
     }
 
+    /// Whether the lines of this format are lines of other formats with a prefix: journals, container runtimes.
+    pub(crate) const fn carries_others(self) -> bool {
+        match self {
+            Self::Oslo | Self::Plain => false,
+        }
+    }
+
     /// Whether events of this format may go on in lines without any prefix. Access logs do not.
     pub(crate) const fn spans_lines(self) -> bool {
         match self {
-            Self::Oslo => true,
-            Self::Plain => true,
+            Self::Oslo | Self::Plain => true,
         }
     }
 }
