@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use model::{Exchange, Notification, Severity};
+use model::{Exchange, Mention, Notification, Severity};
 
 /// What a format reads out of one line. Borrowed where the text stands in the line as it is.
 #[derive(Debug, Default, PartialEq)]
@@ -20,6 +20,8 @@ pub(crate) struct Header<'a> {
     pub(crate) continuation: Continuation,
     /// Lines that a structured format carries inside one line: a JSON traceback.
     pub(crate) detail: Vec<String>,
+    /// Ids that a structured format types by the key they stand under.
+    pub(crate) mentions: Vec<Mention>,
 }
 
 /// A time as it is written.
