@@ -1,10 +1,23 @@
 //! Log formats and knowledge: lines become events.
 //!
 //! Two looks at a line. The first ([`Annotator`], one per source, keeps state) tells its format, time, severity and
-//! which line it continues: enough to store it. The second ([`Knowledge::event`], pure) derives the whole [`model::Event`]
+//! which line it continues: enough to store it. The second ([`event`], pure) derives the whole [`model::Event`]
 //! from the lines of one event; it runs when a line is read back, so a better grammar improves old logs too.
 //!
 //! Invariant: parsing is total. Odd input becomes a [`model::Defect`], never an error, and no byte is dropped.
 
+mod annotator;
+mod clock;
+mod mask;
+mod open_heads;
+
+mod event;
+mod exception;
+
 mod format;
 mod header;
+mod text;
+
+pub use annotator::Annotator;
+pub use clock::Zone;
+pub use event::event;

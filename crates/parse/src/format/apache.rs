@@ -9,7 +9,7 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::{Exchange, Severity};
 
-use super::clock::{Read, bracketed, common_log, ctime, iso, number};
+use super::written_time::{Read, bracketed, common_log, ctime, iso, number};
 use super::quoted::quoted;
 use super::wrapped::Wrapped;
 use crate::header::Header;
@@ -72,12 +72,13 @@ fn micros_at_end(text: &str) -> Read<'_, u32> {
 /// `[Sat Nov 21 03:14:18.123456 2026] [wsgi:error] [pid 12:tid 140] [client 10.0.0.1:55] text`; the module came with
 /// 2.4, and the TLS proxy of devstack writes the time without brackets.
 fn error(text: &str) -> Read<'_, Header<'_>> {
-    let module = terminated(take_while1(|c: char| c.is_alphanumeric() || c == '_'), char(':'));
-    let level = preceded(opt(module), alphanumeric1.map_opt(level));
+    let module = || terminated(take_while1(|c: char| c.is_alphanumeric() || "_-".contains(c)), char(':'));
+    let level = || alphanumeric1.map_opt(level);
+    let old = (terminated(bracketed(ctime), tag(" [")), preceded(opt(module()), level()));
+    let of_proxy = (terminated(iso, tag(" [")), preceded(module(), level()));
     let pid = delimited((tag("[pid"), char(' ')), number, (take_until("]"), char(']'), space0));
     let client = delimited(alt((tag("[client "), tag("[remote "))), is_not("]"), (char(']'), space0));
-    let (text, stamp) = terminated(alt((bracketed(ctime), iso)), char(' ')).parse(text)?;
-    let (text, severity) = terminated(delimited(char('['), level, char(']')), space0).parse(text)?;
+    let (text, (stamp, severity)) = terminated(alt((old, of_proxy)), (char(']'), space0)).parse(text)?;
     let (text, (process, _)) = (opt(pid), opt(client)).parse(text)?;
     Ok((text, Header { stamp, severity, process, ..Header::default() }))
 }

@@ -9,7 +9,7 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::Severity;
 
-use super::clock::{Read, iso, number, word};
+use super::written_time::{Read, iso, number, word};
 use crate::header::Header;
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

@@ -6,7 +6,7 @@ use nom::character::complete::char;
 use nom::combinator::{opt, rest};
 use nom::sequence::{preceded, terminated};
 
-use super::clock::{Read, iso};
+use super::written_time::{Read, iso};
 use super::wrapped::Wrapped;
 use crate::header::{Header, Stamp};
 
@@ -34,7 +34,7 @@ fn line(text: &str) -> Read<'_, (Stamp<'_>, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     fn check(text: &str, expected: Option<(&str, &str, bool)>) {
         let seen = unwrap(text).map(|wrapped| (shown(wrapped.outer.stamp), wrapped.inner, wrapped.cut));

@@ -5,7 +5,7 @@ use nom::character::complete::{alpha1, char};
 use nom::combinator::{opt, recognize, rest};
 use nom::sequence::{delimited, preceded, terminated};
 
-use super::clock::{Read, number, word, yearless};
+use super::written_time::{Read, number, word, yearless};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

@@ -1,7 +1,7 @@
 //! Docker's json-file driver: `{"log":"…\n","stream":"stderr","time":"…"}`. Long lines come in pieces of 16 KiB, of
 //! which only the last ends in a newline.
-use super::clock::whole_iso;
-use super::json::{self, Object};
+use super::json;
+use super::oslo_json::owned_stamp;
 use super::wrapped::Wrapped;
 use crate::header::{Header, Stamp};
 
@@ -15,23 +15,16 @@ pub(crate) fn unwrap(text: &str) -> Option<Wrapped<'_>> {
     if !object.contains_key("stream") && !object.contains_key("time") {
         return None;
     }
+    let stamp = json::text(&object, "time").map_or(Stamp::Missing, owned_stamp);
     let cut = !log.ends_with('\n');
     let inner = log.trim_end_matches(['\r', '\n']).to_owned();
-    Some(Wrapped { outer: Header { stamp: stamp(&object), ..Header::default() }, inner: inner.into(), cut })
-}
-
-fn stamp(object: &Object) -> Stamp<'static> {
-    match json::text(object, "time").and_then(whole_iso) {
-        Some(Stamp::Utc(nanos)) => Stamp::Utc(nanos),
-        Some(Stamp::Local(nanos)) => Stamp::Local(nanos),
-        _ => Stamp::Missing,
-    }
+    Some(Wrapped { outer: Header { stamp, ..Header::default() }, inner: inner.into(), cut })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     fn check(text: &str, expected: Option<(&str, &str, bool)>) {
         let seen = unwrap(text).map(|wrapped| (shown(wrapped.outer.stamp), wrapped.inner, wrapped.cut));
@@ -45,7 +38,7 @@ mod tests {
             r#"{"log":"2026-11-21 03:14:18.100 7 INFO nova.api [-] \"ready\"\n","stream":"stderr","time":"2026-11-21T03:14:18.123456789Z"}"#,
             Some(("2026-11-21T03:14:18.123Z", "2026-11-21 03:14:18.100 7 INFO nova.api [-] \"ready\"", false)),
         );
-        check(r#"{"log":"half a li","stream":"stdout","time":"yesterday"}"#, Some(("-", "half a li", true)));
+        check(r#"{"log":"half a li","stream":"stdout","time":"yesterday"}"#, Some(("?", "half a li", true)));
         check(r#"{"log":"another program's JSON"}"#, None);
         check(r#"{"log":"cut off","stre"#, None);
         check(r#"{"log":7,"stream":"stdout"}"#, None);

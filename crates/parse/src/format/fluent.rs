@@ -30,7 +30,7 @@ mod tests {
     use model::Severity;
 
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     #[test]
     fn a_record_reads_like_one_of_the_json_formatter() {

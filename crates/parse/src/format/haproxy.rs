@@ -3,15 +3,14 @@
 //! A request id is there only when the site captures its header; it then stands between braces in the body.
 use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::{is_not, tag};
+use nom::bytes::complete::{is_not, tag, take_while1};
 use nom::character::complete::{char, digit1, space0, space1};
-use nom::combinator::{opt, peek, rest};
-use nom::multi::separated_list1;
+use nom::combinator::{opt, peek, rest, verify};
 use nom::sequence::{delimited, preceded};
 
 use model::{Exchange, Severity};
 
-use super::clock::{Read, bracketed, common_log, number, word};
+use super::written_time::{Read, bracketed, common_log, number, word};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -57,8 +56,11 @@ fn request_line(text: &str) -> Read<'_, &str> {
 
 /// `Tq/Tw/Tc/Tr/Tt`: the last is the total; -1 is an aborted step, `+` means that the line was written early.
 fn timers(text: &str) -> Read<'_, Option<u32>> {
-    let timer = alt((tag("-1").map(|_| None), preceded(opt(char('+')), number).map(Some)));
-    separated_list1(char('/'), timer).map_opt(|timers| (timers.len() >= 3).then(|| timers.last().copied().flatten())).parse(text)
+    let numbers = take_while1(|c: char| c.is_ascii_digit() || "-+/".contains(c));
+    let several = verify(numbers, |timers: &str| timers.matches('/').count() >= 2);
+    several
+        .map(|timers: &str| timers.rsplit('/').next().and_then(|total| total.trim_start_matches('+').parse().ok()))
+        .parse(text)
 }
 
 /// On stderr: `[WARNING]  (7) : Server nova_api/ctl1 is DOWN, …`; before 2.3 with the day and time of the year.

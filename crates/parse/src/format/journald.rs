@@ -58,7 +58,11 @@ fn from_fields(field: impl Fn(&str) -> Option<String>) -> Wrapped<'static> {
         logger: first(&["LOGGER_NAME"]),
         host: first(&["_HOSTNAME"]),
         program: first(&["SYSLOG_IDENTIFIER", "_COMM"]),
-        context: RawContext { bracket: context.request.is_some(), ..context },
+        context: RawContext {
+            bracket: context.request.is_some(),
+            identity: context.user.is_some() || context.project.is_some(),
+            ..context
+        },
         detail: field("EXCEPTION_TEXT").map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default(),
         ..Header::default()
     };
@@ -146,7 +150,7 @@ fn stamp_of_cursor(cursor: &str) -> Stamp<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     fn describe(wrapped: &Wrapped<'_>) -> String {
         let outer = &wrapped.outer;

@@ -5,7 +5,7 @@ use nom::bytes::complete::tag;
 use nom::combinator::rest;
 use nom::sequence::terminated;
 
-use super::clock::{Read, ctime};
+use super::written_time::{Read, ctime};
 use crate::header::Header;
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

@@ -9,7 +9,7 @@ use nom::sequence::{delimited, terminated};
 
 use model::Severity;
 
-use super::clock::{Read, bracketed, ctime, number};
+use super::written_time::{Read, bracketed, ctime, number};
 use super::syslog;
 use crate::header::{Header, Stamp};
 
@@ -45,7 +45,6 @@ mod tests {
             "[Sat Nov 21 03:14:18 2026] I/O error, dev sdb",
             "2026-11-21T03:14:18.000 local UNSPECIFIED | I/O error, dev sdb",
         );
-        check(read, "[Sat Nov 21 03:14:18.5 2026] [core:notice] [pid 1] x", "");
         check(read, "[pid: 1|app: 0]", "");
     }
 }

@@ -7,7 +7,7 @@ use nom::sequence::{delimited, terminated};
 
 use model::Severity;
 
-use super::clock::{Read, iso, number};
+use super::written_time::{Read, iso, number};
 use crate::header::Header;
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

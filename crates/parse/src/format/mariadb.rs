@@ -8,7 +8,7 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::Severity;
 
-use super::clock::{Read, iso, two_digit_year, word};
+use super::written_time::{Read, iso, two_digit_year, word};
 use crate::header::{Continuation, Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -17,10 +17,11 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 
 /// `2026-11-21  3:18:22 171 [Warning] text`, `261121  3:18:22 [Note] text`, MySQL's `…Z 0 [Note] [MY-010] [Server] text`.
 fn error_line(text: &str) -> Read<'_, Header<'_>> {
-    let thread = take_while1(|c: char| c.is_ascii_hexdigit() || c == 'x');
+    let thread = |text| take_while1(|c: char| c.is_ascii_hexdigit() || c == 'x').parse(text);
     let level = delimited(char('['), is_not(" []"), char(']')).map_opt(Severity::parse);
-    let (text, stamp) = word(alt((iso, two_digit_year))).parse(text)?;
-    let (text, _) = opt(word(thread)).parse(text)?;
+    let now = (word(iso), word(thread)).map(|(stamp, _)| stamp);
+    let before = (word(two_digit_year), opt(word(thread))).map(|(stamp, _)| stamp);
+    let (text, stamp) = alt((now, before)).parse(text)?;
     // InnoDB used to write without a level.
     let (text, severity) = alt((word(level), peek(tag("InnoDB:")).map(|_| Severity::Unspecified))).parse(text)?;
     let (text, body) = rest(text)?;

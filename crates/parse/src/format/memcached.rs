@@ -4,7 +4,7 @@ use nom::branch::alt;
 use nom::bytes::complete::tag;
 use nom::character::complete::{char, space1};
 
-use super::clock::{Read, number};
+use super::written_time::{Read, number};
 use crate::header::Header;
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

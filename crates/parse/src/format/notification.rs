@@ -3,7 +3,7 @@
 use model::{Exception, IdKind, Mention, Notification, Severity};
 use serde_json::Value;
 
-use super::clock::as_utc;
+use super::written_time::as_utc;
 use super::json::{self, Object};
 use super::oslo_json::owned_stamp;
 use super::payload::Vocabulary;
@@ -62,7 +62,7 @@ fn open(text: &str) -> Option<(Object, Stamp<'static>)> {
 /// The message says UTC without a zone.
 fn stamp(message: &Object, received: Stamp<'static>) -> Stamp<'static> {
     match json::text(message, "timestamp").map(owned_stamp) {
-        Some(Stamp::Missing) | None => received,
+        Some(Stamp::Missing | Stamp::Unreadable(_)) | None => received,
         Some(stamp) => as_utc(stamp),
     }
 }
@@ -98,12 +98,15 @@ fn context(message: &Object, payload: &Value) -> RawContext<'static> {
     let of_payload = |key| json::owned(payload.and_then(|payload| json::text(payload, key)));
     let of_initiator = || json::owned(initiator.and_then(|initiator| json::text(initiator, "id")));
     let request = first(&["request_id"]).or_else(|| of_payload("request_id"));
+    let user = first(&["user_id", "user"]).or_else(of_initiator);
+    let project = first(&["project_id", "tenant_id", "project", "tenant"]);
     RawContext {
         global: first(&["global_request_id"]).or_else(|| of_payload("global_request_id")),
         bracket: request.is_some(),
+        identity: user.is_some() || project.is_some(),
         request,
-        user: first(&["user_id", "user"]).or_else(of_initiator),
-        project: first(&["project_id", "tenant_id", "project", "tenant"]),
+        user,
+        project,
     }
 }
 
@@ -237,7 +240,7 @@ fn traceback(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     fn check(text: &str, expected: &str) {
         let seen = read(text).map_or_else(String::new, |header| {

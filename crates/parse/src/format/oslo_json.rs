@@ -2,7 +2,7 @@
 use model::{Id, IdKind, Mention, Severity, scan_ids};
 use serde_json::Value;
 
-use super::clock::{self, whole_iso};
+use super::written_time::{self, whole_iso};
 use super::json::{self, Object};
 use crate::header::{Header, RawContext, Stamp};
 
@@ -31,19 +31,15 @@ pub(super) fn record(object: &Object, level: &str) -> Header<'static> {
 
 /// `created` knows its zone, `asctime` does not.
 fn stamp(object: &Object) -> Stamp<'static> {
-    if let Some(nanos) = json::number(object, "created").and_then(clock::from_epoch_seconds) {
+    if let Some(nanos) = json::number(object, "created").and_then(written_time::from_epoch_seconds) {
         return Stamp::Utc(nanos);
     }
     json::first_text(object, &["asctime", "time"]).map_or(Stamp::Missing, owned_stamp)
 }
 
-/// The object that holds the text goes away, so an unreadable time is as good as none.
+/// The object that holds the text goes away.
 pub(super) fn owned_stamp(text: &str) -> Stamp<'static> {
-    match whole_iso(text) {
-        Some(Stamp::Utc(nanos)) => Stamp::Utc(nanos),
-        Some(Stamp::Local(nanos)) => Stamp::Local(nanos),
-        _ => Stamp::Missing,
-    }
+    whole_iso(text).unwrap_or(Stamp::Unreadable(text)).into_owned()
 }
 
 /// As the text formatter writes it: the message, then the active exception in short.
@@ -59,12 +55,14 @@ fn context(object: &Object) -> RawContext<'static> {
     let Some(Value::Object(context)) = object.get("context") else { return RawContext::default() };
     let first = |keys: &[&str]| json::owned(json::first_text(context, keys));
     let request = first(&["request_id"]);
+    let (user, project) = (first(&["user_id", "user"]), first(&["project_id", "project", "tenant"]));
     RawContext {
         global: first(&["global_request_id"]),
         bracket: request.is_some(),
+        identity: user.is_some() || project.is_some(),
         request,
-        user: first(&["user_id", "user"]),
-        project: first(&["project_id", "project", "tenant"]),
+        user,
+        project,
     }
 }
 
@@ -111,7 +109,7 @@ fn kind_of_resource(text: &str) -> IdKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     #[test]
     fn a_record_keeps_its_context_resources_and_traceback() {

@@ -9,7 +9,7 @@ use nom::sequence::terminated;
 
 use model::Severity;
 
-use super::clock::{Read, iso, number};
+use super::written_time::{Read, iso, number};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

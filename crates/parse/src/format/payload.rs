@@ -174,9 +174,7 @@ mod tests {
             r#"{"port": {"id": "e60d2fb5-64d0-410c-9948-262a74b647f1", "network_id": "27147d91-1136-4629-9237-1c933ecbdd80",
                 "mac_address": "fa:16:3e:42:a1:73", "device_id": "9c736a56-2ead-486a-972e-375404bd9802", "device_owner": "compute:nova",
                 "fixed_ips": [{"subnet_id": "77b14967-53fd-4dc6-8a64-a3c3ded1841a", "ip_address": "10.20.0.192"}]}}"#,
-            &["instance 9c736a56", "port e60d2fb5", "subnet 77b14967", "mac_address fa:16:3e", "network 27147d91"]
-                .map(|text| text)
-                .as_slice(),
+            &["instance 9c736a56", "subnet 77b14967", "port e60d2fb5", "mac_address fa:16:3e", "network 27147d91"],
         );
         check(
             "port.delete.end",

@@ -4,12 +4,12 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::char;
-use nom::combinator::{recognize, rest};
+use nom::combinator::{not, recognize, rest};
 use nom::sequence::terminated;
 
 use model::Severity;
 
-use super::clock::{Read, iso};
+use super::written_time::{Read, iso, number};
 use crate::header::{Continuation, Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -19,8 +19,8 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 /// `2026-11-21 03:29:12.781+0000: shutting down, reason=destroyed`
 fn libvirt_note(text: &str) -> Read<'_, Header<'_>> {
     let (text, stamp) = terminated(iso, tag(": ")).parse(text)?;
-    let mut known = alt((tag("starting up"), tag("shutting down"), tag("Domain id="), tag("panic "), tag("migration ")));
-    known.parse(text)?;
+    // libvirtd's own lines have the number of a thread here.
+    not(number).parse(text)?;
     let (text, body) = rest(text)?;
     Ok((text, Header { stamp, severity: severity_of_end(body), body: body.into(), ..Header::default() }))
 }

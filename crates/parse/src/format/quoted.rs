@@ -3,7 +3,7 @@ use nom::bytes::complete::take_while;
 use nom::character::complete::char;
 use nom::sequence::delimited;
 
-use super::clock::Read;
+use super::written_time::Read;
 
 /// `"…"`, where `\"` does not end the text. What stands between the quotes, escapes as they are.
 pub(super) fn quoted(text: &str) -> Read<'_, &str> {

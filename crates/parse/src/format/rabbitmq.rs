@@ -7,7 +7,7 @@ use nom::sequence::{delimited, terminated};
 
 use model::Severity;
 
-use super::clock::{Read, erlang, iso, word};
+use super::written_time::{Read, erlang, iso, word};
 use super::json;
 use super::oslo_json::owned_stamp;
 use crate::header::{Header, Stamp};

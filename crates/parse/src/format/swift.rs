@@ -7,7 +7,7 @@ use nom::sequence::preceded;
 
 use model::Exchange;
 
-use super::clock::{Read, all_slashes, number, word};
+use super::written_time::{Read, all_slashes, number, word};
 use crate::header::Header;
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

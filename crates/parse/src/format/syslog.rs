@@ -9,7 +9,7 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::Severity;
 
-use super::clock::{Read, iso, number, word, yearless};
+use super::written_time::{Read, iso, number, word, yearless};
 use super::quoted::quoted;
 use super::wrapped::Wrapped;
 use crate::header::{Header, Stamp};
@@ -45,9 +45,10 @@ fn priority(text: &str) -> Read<'_, u32> {
 
 /// `Nov 21 03:14:18 host program[pid]: `; dnsmasq leaves out the host, rsyslog's own format has an ISO time.
 fn old_header(text: &str) -> Read<'_, Header<'_>> {
-    let (text, stamp) = word(alt((yearless, iso_with_t))).parse(text)?;
-    let (text, (host, (program, process))) =
-        alt(((word(host).map(Some), tag_of_program), tag_of_program.map(|tag| (None, tag)))).parse(text)?;
+    let named = || (word(host).map(Some), tag_of_program);
+    let nameless = tag_of_program.map(|tag| (None, tag));
+    let (text, (stamp, (host, (program, process)))) =
+        alt(((word(yearless), alt((named(), nameless))), (word(iso_with_t), named()))).parse(text)?;
     Ok((text, header(stamp, host, Some(program), process)))
 }
 
@@ -102,7 +103,7 @@ fn structured_data(text: &str) -> Read<'_, ()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::clock::tests::shown;
+    use crate::format::written_time::tests::shown;
 
     fn check(text: &str, expected: &str) {
         let seen = unwrap(text).map_or_else(String::new, |wrapped| {

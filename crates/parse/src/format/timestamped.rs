@@ -6,7 +6,7 @@ use nom::combinator::rest;
 
 use model::Severity;
 
-use super::clock::{Read, bracketed, iso};
+use super::written_time::{Read, bracketed, iso};
 use crate::header::Header;
 
 /// How many words after the time may come before the level: a process id, a thread, a logger.

@@ -10,7 +10,7 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::{Exchange, Severity};
 
-use super::clock::{Read, bracketed, ctime, number};
+use super::written_time::{Read, bracketed, ctime, number};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {

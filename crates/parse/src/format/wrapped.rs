@@ -1,6 +1,9 @@
 use std::borrow::Cow;
 
-use crate::header::Header;
+use model::Severity;
+
+use crate::format::Format;
+use crate::header::{Header, Stamp};
 
 /// A line that travelled inside another: what the carrier says of it, and the line itself.
 #[derive(Debug, Default, PartialEq)]
@@ -13,8 +16,23 @@ pub(crate) struct Wrapped<'a> {
 }
 
 impl<'a> Wrapped<'a> {
-    /// For inner lines of no format of their own.
+    /// The program knows best; the carrier adds what the program left out. Its time is in UTC more often than not, but
+    /// it is the time of the copy, so it only counts when the line has none.
     pub(crate) fn into_header(self) -> Header<'a> {
-        Header { body: self.inner, ..self.outer }
+        let Self { outer, inner, cut } = self;
+        let read = match &inner {
+            Cow::Borrowed(text) => Format::read_carried(text),
+            Cow::Owned(text) => Format::read_carried(text).map(Header::into_owned),
+        };
+        let Some(own) = read else { return Header { body: inner, cut, ..outer } };
+        Header {
+            stamp: if own.stamp == Stamp::Missing { outer.stamp } else { own.stamp },
+            severity: if own.severity == Severity::Unspecified { outer.severity } else { own.severity },
+            process: own.process.or(outer.process),
+            host: own.host.or(outer.host),
+            program: own.program.or(outer.program),
+            cut,
+            ..own
+        }
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Each parser checks the shape only. A time of the right shape that no calendar knows is `Stamp::Unreadable`:
 //! the rest of the line is still worth reading.
-use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of, space0, space1};
-use nom::combinator::{consumed, map, opt, value, verify};
+use nom::combinator::{consumed, map, opt, verify};
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
+use super::wall_clock;
+use crate::clock::midnight;
 use crate::header::Stamp;
 
 pub(super) type Read<'a, T> = IResult<&'a str, T>;
@@ -17,7 +18,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Date {
-    year: i64,
+    year: u32,
     month: u32,
     day: u32,
 }
@@ -27,16 +28,16 @@ struct Date {
 pub(super) fn iso(input: &str) -> Read<'_, Stamp<'_>> {
     let date = (digits(4), char('-'), digits(2), char('-'), digits(2));
     let (rest, (text, (date, _, nanos, zone))) =
-        consumed((date, one_of("T "), time_of_day, opt(zone))).parse(input)?;
+        consumed((date, one_of("T "), time_of_day, opt(wall_clock::zone))).parse(input)?;
     let (year, _, month, _, day) = date;
-    Ok((rest, stamp(text, Date { year: i64::from(year), month, day }, nanos, zone)))
+    Ok((rest, stamp(text, Date { year, month, day }, nanos, zone)))
 }
 
 /// `Sat Nov 21 03:14:18.123456 2026` (`asctime`, Apache); local.
 pub(super) fn ctime(input: &str) -> Read<'_, Stamp<'_>> {
     let (rest, (text, (_, _, month, _, day, _, nanos, _, year))) =
         consumed((weekday, space1, month, space1, short_number, space1, time_of_day, space1, digits(4))).parse(input)?;
-    Ok((rest, stamp(text, Date { year: i64::from(year), month, day }, nanos, None)))
+    Ok((rest, stamp(text, Date { year, month, day }, nanos, None)))
 }
 
 /// `Nov 21 03:14:18`, perhaps with a fraction: RFC 3164 and what `journalctl` prints.
@@ -54,7 +55,7 @@ pub(super) fn yearless(input: &str) -> Read<'_, Stamp<'_>> {
 /// `21/Nov/2026:03:14:18 +0000` (access logs), `21/Nov/2026 03:14:18`, `06/Feb/2009:12:14:14.655` (haproxy).
 pub(super) fn common_log(input: &str) -> Read<'_, Stamp<'_>> {
     let (rest, (text, (date, _, nanos, zone))) =
-        consumed((slashed_date, one_of(": "), time_of_day, opt(preceded(char(' '), zone)))).parse(input)?;
+        consumed((slashed_date, one_of(": "), time_of_day, opt(preceded(char(' '), wall_clock::zone)))).parse(input)?;
     Ok((rest, stamp(text, date, nanos, zone)))
 }
 
@@ -70,14 +71,14 @@ pub(super) fn all_slashes(input: &str) -> Read<'_, Stamp<'_>> {
 pub(super) fn erlang(input: &str) -> Read<'_, Stamp<'_>> {
     let (rest, (text, (day, _, month, _, year, _, nanos))) =
         consumed((short_number, char('-'), month, char('-'), digits(4), tag("::"), time_of_day)).parse(input)?;
-    Ok((rest, stamp(text, Date { year: i64::from(year), month, day }, nanos, None)))
+    Ok((rest, stamp(text, Date { year, month, day }, nanos, None)))
 }
 
 /// `261121  3:29:38`, as MySQL wrote it before 5.7 and MariaDB's slow log still does; local.
 pub(super) fn two_digit_year(input: &str) -> Read<'_, Stamp<'_>> {
     let (rest, (text, (year, month, day, _, nanos))) =
         consumed((digits(2), digits(2), digits(2), char(' '), time_of_day)).parse(input)?;
-    Ok((rest, stamp(text, Date { year: 2000 + i64::from(year), month, day }, nanos, None)))
+    Ok((rest, stamp(text, Date { year: 2000 + year, month, day }, nanos, None)))
 }
 
 /// Seconds since 1970 with a fraction. A float holds today's microseconds exactly enough, no more.
@@ -116,7 +117,7 @@ fn short_number(input: &str) -> Read<'_, u32> {
 
 fn slashed_date(input: &str) -> Read<'_, Date> {
     map((short_number, char('/'), month, char('/'), digits(4)), |(day, _, month, _, year)| Date {
-        year: i64::from(year),
+        year,
         month,
         day,
     })
@@ -125,13 +126,10 @@ fn slashed_date(input: &str) -> Read<'_, Date> {
 
 /// Nanoseconds of the day; `None` when there is no such time.
 fn time_of_day(input: &str) -> Read<'_, Option<i64>> {
-    let fraction = preceded(one_of(".,"), take_while1(|c: char| c.is_ascii_digit()));
     let hour = preceded(space0, short_number);
     map(
-        (hour, char(':'), digits(2), char(':'), digits(2), opt(fraction)),
-        |(hour, _, minute, _, second, fraction)| {
-            nanos_of_day(hour, minute, second, fraction.map_or(0, nanos_of_fraction))
-        },
+        (hour, char(':'), digits(2), char(':'), digits(2), opt(wall_clock::fraction)),
+        |(hour, _, minute, _, second, fraction)| nanos_of_day(hour, minute, second, fraction.unwrap_or(0)),
     )
     .parse(input)
 }
@@ -140,24 +138,6 @@ fn time_of_day(input: &str) -> Read<'_, Option<i64>> {
 fn nanos_of_day(hour: u32, minute: u32, second: u32, nanos: i64) -> Option<i64> {
     let known = hour < 24 && minute < 60 && second <= 60;
     known.then(|| i64::from(hour * 3600 + minute * 60 + second) * NANOS_PER_SECOND + nanos)
-}
-
-fn nanos_of_fraction(digits: &str) -> i64 {
-    let nine = digits.bytes().chain(std::iter::repeat(b'0')).take(9);
-    nine.fold(0, |value, digit| value * 10 + i64::from(digit - b'0'))
-}
-
-/// Seconds east of Greenwich: `Z`, `+00:00`, `+0000`, `-03`.
-fn zone(input: &str) -> Read<'_, i64> {
-    let sign = alt((value(1, char('+')), value(-1, char('-'))));
-    let minutes = opt(preceded(opt(char(':')), digits(2)));
-    alt((
-        value(0, char('Z')),
-        map((sign, digits(2), minutes), |(sign, hours, minutes)| {
-            sign * i64::from(hours * 3600 + minutes.unwrap_or(0) * 60)
-        }),
-    ))
-    .parse(input)
 }
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -176,34 +156,13 @@ fn weekday(input: &str) -> Read<'_, &str> {
 }
 
 fn stamp<'a>(text: &'a str, date: Date, nanos: Option<i64>, zone: Option<i64>) -> Stamp<'a> {
-    let local = || days_since_1970(date)?.checked_mul(86_400 * NANOS_PER_SECOND)?.checked_add(nanos?);
-    let shifted = |zone: i64| local()?.checked_sub(zone * NANOS_PER_SECOND);
+    let local = || midnight(date.year.try_into().ok()?, date.month, date.day)?.checked_add(nanos?);
+    let shifted = |east: i64| local()?.checked_sub(east);
     match zone {
         Some(zone) => shifted(zone).map(Stamp::Utc),
         None => local().map(Stamp::Local),
     }
     .unwrap_or(Stamp::Unreadable(text))
-}
-
-/// Howard Hinnant's `days_from_civil`, <https://howardhinnant.github.io/date_algorithms.html>.
-fn days_since_1970(date: Date) -> Option<i64> {
-    let leap = date.year % 4 == 0 && (date.year % 100 != 0 || date.year % 400 == 0);
-    let longest = match date.month {
-        2 => 28 + u32::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=longest).contains(&date.day) {
-        return None;
-    }
-    let (month, day) = (i64::from(date.month), i64::from(date.day));
-    let year = date.year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
 }
 
 /// `[…]` around any of these.
