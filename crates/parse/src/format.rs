@@ -248,14 +248,19 @@ mod tests {
 
     fn described(header: &Header<'_>) -> String {
         let mut words = vec![shown(header.stamp), header.severity.to_string()];
-        words.extend([&header.host, &header.program, &header.logger].into_iter().flatten().map(ToString::to_string));
+        words.extend(
+            [&header.host, &header.program, &header.logger].into_iter().flatten().map(ToString::to_string),
+        );
         words.extend(header.process.map(|process| process.to_string()));
         if header.continuation != Continuation::Head {
             words.push(format!("{:?}", header.continuation));
         }
         if let Some(exchange) = &header.exchange {
             let client = exchange.client.as_deref().unwrap_or("-");
-            words.push(format!("{client} {} {} {:?} {:?}", exchange.method, exchange.target, exchange.status, exchange.seconds));
+            words.push(format!(
+                "{client} {} {} {:?} {:?}",
+                exchange.method, exchange.target, exchange.status, exchange.seconds
+            ));
         }
         format!("{} | {}", words.join(" "), header.body)
     }

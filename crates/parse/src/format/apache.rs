@@ -9,9 +9,9 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::{Exchange, Severity};
 
-use super::written_time::{Read, bracketed, common_log, ctime, iso, number};
 use super::quoted::quoted;
 use super::wrapped::Wrapped;
+use super::written_time::{Read, bracketed, common_log, ctime, iso, number};
 use crate::header::Header;
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -32,7 +32,8 @@ fn access(text: &str) -> Read<'_, Header<'_>> {
     let (text, (status, _)) = (number, preceded(char(' '), alt((digit1, tag("-"))))).parse(text)?;
     let micros = micros_before_referer.or(micros_at_end);
     let (text, micros) = opt(micros).parse(text)?;
-    let client = client(who).ok_or_else(|| nom::Err::Error(nom::error::make_error(text, nom::error::ErrorKind::Space)))?;
+    let client = client(who)
+        .ok_or_else(|| nom::Err::Error(nom::error::make_error(text, nom::error::ErrorKind::Space)))?;
     let exchange = Exchange {
         method: method.to_owned(),
         target: target.to_owned(),
@@ -134,13 +135,24 @@ mod tests {
             "2026-11-21 03:14:18.123456 [ssl:info] [pid 1:tid 2]   file.c(1): x",
             "2026-11-21T03:14:18.123 local INFO 1 | file.c(1): x",
         );
-        let wrapped = unwrap("[Sat Nov 21 03:14:18.1 2026] [wsgi:error] [pid 12] 2026-11-21 03:14:18.1 7 INFO nova.api [-] hi");
-        assert_eq!(wrapped.map(|wrapped| wrapped.inner), Some("2026-11-21 03:14:18.1 7 INFO nova.api [-] hi".into()));
+        let wrapped = unwrap(
+            "[Sat Nov 21 03:14:18.1 2026] [wsgi:error] [pid 12] 2026-11-21 03:14:18.1 7 INFO nova.api [-] hi",
+        );
+        assert_eq!(
+            wrapped.map(|wrapped| wrapped.inner),
+            Some("2026-11-21 03:14:18.1 7 INFO nova.api [-] hi".into())
+        );
     }
 
     #[test]
     fn other_lines_are_not_apache() {
-        for line in ["[pid: 1|app: 0|req: 1/2] x", "2026-11-21 03:02:55.8+00:00 [noise] <0.1.0> x", "\"", "[", "a [21/Nov/2026:03:14:18 +0000] \"GET / HTTP/1.1\" 200 1"] {
+        for line in [
+            "[pid: 1|app: 0|req: 1/2] x",
+            "2026-11-21 03:02:55.8+00:00 [noise] <0.1.0> x",
+            "\"",
+            "[",
+            "a [21/Nov/2026:03:14:18 +0000] \"GET / HTTP/1.1\" 200 1",
+        ] {
             check(read, line, "");
         }
     }

@@ -37,9 +37,11 @@ fn cluster(text: &str) -> Read<'_, Header<'_>> {
     let (text, (stamp, daemon)) = (word(iso), name).parse(text)?;
     let number = |text| terminated(number, (space1, char(':'), space1)).parse(text);
     let (text, _) = alt((number, preceded(name, number), preceded((name, address), number))).parse(text)?;
-    let (text, (_, severity, body)) =
-        (opt(name), terminated(level, opt(char(' '))), rest).parse(text)?;
-    Ok((text, Header { stamp, severity, program: Some(daemon.into()), body: body.into(), ..Header::default() }))
+    let (text, (_, severity, body)) = (opt(name), terminated(level, opt(char(' '))), rest).parse(text)?;
+    Ok((
+        text,
+        Header { stamp, severity, program: Some(daemon.into()), body: body.into(), ..Header::default() },
+    ))
 }
 
 #[cfg(test)]
@@ -54,7 +56,11 @@ mod tests {
             "2026-11-21T03:14:18.123+0000 7f3a1c2d1700 -1 osd.3 123 heartbeat_check: no reply",
             "2026-11-21T03:14:18.123Z ERROR | osd.3 123 heartbeat_check: no reply",
         );
-        check(read, "2019-01-01 12:00:00.123456 7f3a1c2d1700  0 set uid:gid", "2019-01-01T12:00:00.123 local INFO | set uid:gid");
+        check(
+            read,
+            "2019-01-01 12:00:00.123456 7f3a1c2d1700  0 set uid:gid",
+            "2019-01-01T12:00:00.123 local INFO | set uid:gid",
+        );
         check(
             read,
             "2026-11-21T03:14:18.123456+0000 mon.a (mon.0) 123 : cluster [WRN] Health check failed: 1 osds down (OSD_DOWN)",

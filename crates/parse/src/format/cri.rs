@@ -6,8 +6,8 @@ use nom::character::complete::char;
 use nom::combinator::{opt, rest};
 use nom::sequence::{preceded, terminated};
 
-use super::written_time::{Read, iso};
 use super::wrapped::Wrapped;
+use super::written_time::{Read, iso};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -48,7 +48,10 @@ mod tests {
             "2026-11-21T03:14:18.123456789Z stdout F 2026-11-21 03:14:18.100 7 INFO nova.api [-] ready",
             Some(("2026-11-21T03:14:18.123Z", "2026-11-21 03:14:18.100 7 INFO nova.api [-] ready", false)),
         );
-        check("2026-11-21T03:14:18.1+01:00 stderr P half a li", Some(("2026-11-21T02:14:18.100Z", "half a li", true)));
+        check(
+            "2026-11-21T03:14:18.1+01:00 stderr P half a li",
+            Some(("2026-11-21T02:14:18.100Z", "half a li", true)),
+        );
         check("2026-11-21T03:14:18.1Z stderr F", Some(("2026-11-21T03:14:18.100Z", "", false)));
         check("2026-11-21T03:14:18.1Z stdin F x", None);
         check("2026-11-21T03:14:18.1Z stdout Full x", None);

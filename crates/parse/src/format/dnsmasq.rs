@@ -15,9 +15,13 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 fn line(text: &str) -> Read<'_, Header<'_>> {
     let program = recognize((tag("dnsmasq"), opt(preceded(char('-'), alpha1))));
     let process = terminated(opt(delimited(char('['), number, char(']'))), tag(": "));
-    let (text, (stamp, program, process, body)) = (opt(word(yearless)), program, process, rest).parse(text)?;
+    let (text, (stamp, program, process, body)) =
+        (opt(word(yearless)), program, process, rest).parse(text)?;
     let stamp = stamp.unwrap_or(Stamp::Missing);
-    Ok((text, Header { stamp, process, program: Some(program.into()), body: body.into(), ..Header::default() }))
+    Ok((
+        text,
+        Header { stamp, process, program: Some(program.into()), body: body.into(), ..Header::default() },
+    ))
 }
 
 #[cfg(test)]

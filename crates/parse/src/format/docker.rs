@@ -36,7 +36,11 @@ mod tests {
     fn the_line_comes_out_of_its_json() {
         check(
             r#"{"log":"2026-11-21 03:14:18.100 7 INFO nova.api [-] \"ready\"\n","stream":"stderr","time":"2026-11-21T03:14:18.123456789Z"}"#,
-            Some(("2026-11-21T03:14:18.123Z", "2026-11-21 03:14:18.100 7 INFO nova.api [-] \"ready\"", false)),
+            Some((
+                "2026-11-21T03:14:18.123Z",
+                "2026-11-21 03:14:18.100 7 INFO nova.api [-] \"ready\"",
+                false,
+            )),
         );
         check(r#"{"log":"half a li","stream":"stdout","time":"yesterday"}"#, Some(("?", "half a li", true)));
         check(r#"{"log":"another program's JSON"}"#, None);

@@ -59,7 +59,9 @@ fn timers(text: &str) -> Read<'_, Option<u32>> {
     let numbers = take_while1(|c: char| c.is_ascii_digit() || "-+/".contains(c));
     let several = verify(numbers, |timers: &str| timers.matches('/').count() >= 2);
     several
-        .map(|timers: &str| timers.rsplit('/').next().and_then(|total| total.trim_start_matches('+').parse().ok()))
+        .map(|timers: &str| {
+            timers.rsplit('/').next().and_then(|total| total.trim_start_matches('+').parse().ok())
+        })
         .parse(text)
 }
 
@@ -75,14 +77,23 @@ fn alert(text: &str) -> Read<'_, Header<'_>> {
 
 /// The levels are those that haproxy hands to syslog.
 fn event(text: &str) -> Option<Header<'_>> {
-    let server = |text| preceded(alt((tag("Server "), tag("Backup Server "))), word((is_not(" /"), char('/'), is_not(" ")))).parse(text);
+    let server = |text| {
+        preceded(alt((tag("Server "), tag("Backup Server "))), word((is_not(" /"), char('/'), is_not(" "))))
+            .parse(text)
+    };
     let down = (server, alt((tag("is DOWN"), tag("is going DOWN")))).map(|_| Severity::Critical);
     let up = (server, tag("is UP")).map(|_| Severity::Info);
     let other = (server, alt((tag("is stopping"), tag("is "), tag("was ")))).map(|_| Severity::Warning);
     let check = (tag("Health check for "), is_not("\n")).map(|_| Severity::Info);
     let empty = (alt((tag("backend "), tag("proxy "))), word(is_not(" ")), tag("has no server available"));
-    let proxy = (alt((tag("Proxy "), tag("Stopping "))), is_not(" "), alt((tag(" started"), tag(" stopped"), tag(" FE")))).map(|_| Severity::Info);
-    let (_, severity) = alt((down, up, other, check, empty.map(|_| Severity::Critical), peek(proxy))).parse(text).ok()?;
+    let proxy = (
+        alt((tag("Proxy "), tag("Stopping "))),
+        is_not(" "),
+        alt((tag(" started"), tag(" stopped"), tag(" FE"))),
+    )
+        .map(|_| Severity::Info);
+    let (_, severity) =
+        alt((down, up, other, check, empty.map(|_| Severity::Critical), peek(proxy))).parse(text).ok()?;
     Some(Header { stamp: Stamp::Missing, severity, body: text.into(), ..Header::default() })
 }
 
@@ -119,10 +130,22 @@ mod tests {
     fn servers_come_and_go() {
         let down = r#"Server nova_api/ctl1 is DOWN, reason: Layer4 connection problem, info: "Connection refused", check duration: 0ms."#;
         check(read, down, &format!("- CRITICAL | {down}"));
-        check(read, "Server nova_api/ctl1 is UP, reason: Layer7 check passed", "- INFO | Server nova_api/ctl1 is UP, reason: Layer7 check passed");
-        check(read, "backend nova_api has no server available!", "- CRITICAL | backend nova_api has no server available!");
+        check(
+            read,
+            "Server nova_api/ctl1 is UP, reason: Layer7 check passed",
+            "- INFO | Server nova_api/ctl1 is UP, reason: Layer7 check passed",
+        );
+        check(
+            read,
+            "backend nova_api has no server available!",
+            "- CRITICAL | backend nova_api has no server available!",
+        );
         check(read, "[WARNING]  (7) : Server a/b is DOWN", "- WARNING 7 | Server a/b is DOWN");
-        check(read, "[ALERT] 324/031418 (17) : backend 'x' has no server available!", "- CRITICAL 17 | backend 'x' has no server available!");
+        check(
+            read,
+            "[ALERT] 324/031418 (17) : backend 'x' has no server available!",
+            "- CRITICAL 17 | backend 'x' has no server available!",
+        );
         check(read, "Server is busy", "");
         check(read, "Proxy war", "");
     }

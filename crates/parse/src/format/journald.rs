@@ -34,7 +34,11 @@ pub(crate) fn entry(lines: &[&str]) -> Option<Wrapped<'static>> {
     lines.first().filter(|line| line.starts_with("__CURSOR="))?;
     let fields = fields(lines);
     let field = |name: &str| {
-        fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()).filter(|value| !value.is_empty())
+        fields
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.clone())
+            .filter(|value| !value.is_empty())
     };
     Some(from_fields(field))
 }
@@ -63,7 +67,9 @@ fn from_fields(field: impl Fn(&str) -> Option<String>) -> Wrapped<'static> {
             identity: context.user.is_some() || context.project.is_some(),
             ..context
         },
-        detail: field("EXCEPTION_TEXT").map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default(),
+        detail: field("EXCEPTION_TEXT")
+            .map(|text| text.lines().map(str::to_owned).collect())
+            .unwrap_or_default(),
         ..Header::default()
     };
     Wrapped { outer, inner: first(&["MESSAGE"]).unwrap_or_default(), cut: false }
@@ -124,7 +130,8 @@ fn binary_value<'a, 'b>(lines: &'b [&'a str]) -> (String, &'b [&'a str]) {
     let length = length(first);
     let mut rest = after;
     while let Some((line, after)) = rest.split_first() {
-        let complete = length.map_or_else(|| is_field(line) || line.is_empty(), |length| value.len() >= length);
+        let complete =
+            length.map_or_else(|| is_field(line) || line.is_empty(), |length| value.len() >= length);
         if complete {
             break;
         }
@@ -197,7 +204,10 @@ mod tests {
         let kinds: Vec<_> = lines.iter().map(|line| read(line).map(|header| header.continuation)).collect();
         assert_eq!(kinds.first(), Some(&Some(Continuation::Head)));
         assert_eq!(kinds.get(1), Some(&Some(Continuation::Previous)));
-        assert_eq!(read(lines[0]).map(|header| shown(header.stamp)).as_deref(), Some("2026-11-21T03:28:16.763Z"));
+        assert_eq!(
+            read(lines[0]).map(|header| shown(header.stamp)).as_deref(),
+            Some("2026-11-21T03:28:16.763Z")
+        );
         let entry = entry(&lines).expect("a whole entry");
         assert_eq!(
             describe(&entry),

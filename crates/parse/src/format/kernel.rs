@@ -9,8 +9,8 @@ use nom::sequence::{delimited, terminated};
 
 use model::Severity;
 
-use super::written_time::{Read, bracketed, ctime, number};
 use super::syslog;
+use super::written_time::{Read, bracketed, ctime, number};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -39,7 +39,11 @@ mod tests {
             "[ 8123.456789] Out of memory: Killed process 4711 (qemu-kvm) total-vm:1kB",
             "- UNSPECIFIED | Out of memory: Killed process 4711 (qemu-kvm) total-vm:1kB",
         );
-        check(read, "<4>[    0.000000] nf_conntrack: table full, dropping packet", "- WARNING | nf_conntrack: table full, dropping packet");
+        check(
+            read,
+            "<4>[    0.000000] nf_conntrack: table full, dropping packet",
+            "- WARNING | nf_conntrack: table full, dropping packet",
+        );
         check(
             read,
             "[Sat Nov 21 03:14:18 2026] I/O error, dev sdb",

@@ -20,7 +20,10 @@ fn line(text: &str) -> Read<'_, Header<'_>> {
     let (text, (stamp, _, severity)) =
         (terminated(iso, tag(": ")), terminated(number, char(':')), level).parse(text)?;
     let (text, (_, function, body)) = (opt(char(' ')), opt(function), rest).parse(text)?;
-    Ok((text, Header { stamp, severity, logger: function.map(Into::into), body: body.into(), ..Header::default() }))
+    Ok((
+        text,
+        Header { stamp, severity, logger: function.map(Into::into), body: body.into(), ..Header::default() },
+    ))
 }
 
 /// `virCommandWait:2725 : `

@@ -23,7 +23,8 @@ fn error_line(text: &str) -> Read<'_, Header<'_>> {
     let before = (word(two_digit_year), opt(word(thread))).map(|(stamp, _)| stamp);
     let (text, stamp) = alt((now, before)).parse(text)?;
     // InnoDB used to write without a level.
-    let (text, severity) = alt((word(level), peek(tag("InnoDB:")).map(|_| Severity::Unspecified))).parse(text)?;
+    let (text, severity) =
+        alt((word(level), peek(tag("InnoDB:")).map(|_| Severity::Unspecified))).parse(text)?;
     let (text, body) = rest(text)?;
     Ok((text, Header { stamp, severity, body: body.into(), ..Header::default() }))
 }
@@ -41,7 +42,13 @@ fn safe_line(text: &str) -> Read<'_, Header<'_>> {
 /// without a time of its own and is kept with the first.
 fn slow_query(text: &str) -> Read<'_, Header<'_>> {
     let time = preceded((tag("Time:"), space1), alt((two_digit_year, iso)));
-    let more = alt((tag("User@Host:"), tag("Thread_id:"), tag("Query_time:"), tag("Rows_affected:"), tag("Bytes_sent:")));
+    let more = alt((
+        tag("User@Host:"),
+        tag("Thread_id:"),
+        tag("Query_time:"),
+        tag("Rows_affected:"),
+        tag("Bytes_sent:"),
+    ));
     let (text, _) = tag("# ").parse(text)?;
     let body = text;
     let head = (time, space0).map(|(stamp, _)| (stamp, Continuation::Head));
@@ -75,7 +82,11 @@ mod tests {
             "2015-10-28 14:28:50 140737353963520 [ERROR] WSREP: gcs/src/gcs.cpp: failed to open",
             "2015-10-28T14:28:50.000 local ERROR | WSREP: gcs/src/gcs.cpp: failed to open",
         );
-        check(read, "150101 12:00:00 [Note] WSREP: Synced", "2015-01-01T12:00:00.000 local INFO | WSREP: Synced");
+        check(
+            read,
+            "150101 12:00:00 [Note] WSREP: Synced",
+            "2015-01-01T12:00:00.000 local INFO | WSREP: Synced",
+        );
         check(
             read,
             "2013-05-01 12:00:00 7f93d1e5d720 InnoDB: Warning: x",
@@ -95,7 +106,11 @@ mod tests {
 
     #[test]
     fn slow_queries_are_blocks() {
-        check(read, "# Time: 261121  3:29:38", "2026-11-21T03:29:38.000 local UNSPECIFIED | Time: 261121  3:29:38");
+        check(
+            read,
+            "# Time: 261121  3:29:38",
+            "2026-11-21T03:29:38.000 local UNSPECIFIED | Time: 261121  3:29:38",
+        );
         check(
             read,
             "# User@Host: neutron[neutron] @  [10.0.0.11]",

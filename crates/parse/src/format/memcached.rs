@@ -24,7 +24,11 @@ mod tests {
 
     #[test]
     fn traffic_and_slabs() {
-        for line in ["<30 new auto-negotiating client connection", ">30 STORED", "slab class   1: chunk size        96 perslab   10922"] {
+        for line in [
+            "<30 new auto-negotiating client connection",
+            ">30 STORED",
+            "slab class   1: chunk size        96 perslab   10922",
+        ] {
             check(read, line, &format!("- UNSPECIFIED | {line}"));
         }
         check(read, "<30>Nov 21 03:14:18 host p: x", "");

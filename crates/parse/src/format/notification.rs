@@ -3,11 +3,11 @@
 use model::{Exception, IdKind, Mention, Notification, Severity};
 use serde_json::Value;
 
-use super::written_time::as_utc;
 use super::json::{self, Object};
 use super::oslo_json::owned_stamp;
 use super::payload::Vocabulary;
 use super::python_repr;
+use super::written_time::as_utc;
 use crate::header::{Header, RawContext, Stamp};
 
 /// A collector's line around an envelope around a message is three deep.
@@ -81,7 +81,12 @@ fn publisher(id: &str) -> (&str, Option<&str>) {
 
 fn envelope(message: &Object, event_type: &str, state: Option<String>) -> Notification {
     let text = |key| json::text(message, key).unwrap_or_default().to_owned();
-    Notification { message_id: text("message_id"), event_type: event_type.to_owned(), publisher: text("publisher_id"), state }
+    Notification {
+        message_id: text("message_id"),
+        event_type: event_type.to_owned(),
+        publisher: text("publisher_id"),
+        state,
+    }
 }
 
 /// Flat keys over RabbitMQ, an object over Kafka; keystone and glance keep their context in the payload, or nowhere.
@@ -91,7 +96,9 @@ fn context(message: &Object, payload: &Value) -> RawContext<'static> {
     let payload = payload.as_object();
     let first = |keys: &[&str]| {
         let flat = || keys.iter().find_map(|key| json::text(message, &format!("_context_{key}")));
-        let inside = |object: Option<&'_ Object>| object.and_then(|object| json::first_text(object, keys).map(str::to_owned));
+        let inside = |object: Option<&'_ Object>| {
+            object.and_then(|object| json::first_text(object, keys).map(str::to_owned))
+        };
         let found = flat().map(str::to_owned).or_else(|| inside(nested)).or_else(|| inside(initiator));
         found.map(std::borrow::Cow::Owned)
     };
@@ -195,7 +202,8 @@ fn fault(object: &Object, vocabulary: &Vocabulary, depth: usize) -> Option<Fault
 /// Nova's `ExceptionPayload`.
 fn exception_payload(object: &Object) -> Fault {
     let text = |key| json::text(object, key).unwrap_or_default().to_owned();
-    let (fault, mut detail) = split(Exception { class: text("exception"), message: text("exception_message") });
+    let (fault, mut detail) =
+        split(Exception { class: text("exception"), message: text("exception_message") });
     detail.extend(traceback(&text("traceback")));
     (fault, detail)
 }
@@ -318,7 +326,16 @@ mod tests {
 
     #[test]
     fn other_json_is_no_notification() {
-        for text in ["{}", r#"{"event_type": "x"}"#, r#"{"body": "not JSON"}"#, r#"{"body": 3}"#, r#"{"oslo.message": "{}"}"#, "[]", "{\"event_type\"", ""] {
+        for text in [
+            "{}",
+            r#"{"event_type": "x"}"#,
+            r#"{"body": "not JSON"}"#,
+            r#"{"body": 3}"#,
+            r#"{"oslo.message": "{}"}"#,
+            "[]",
+            "{\"event_type\"",
+            "",
+        ] {
             check(text, "");
         }
         let mut nested = "{}".to_owned();

@@ -2,8 +2,8 @@
 use model::{Id, IdKind, Mention, Severity, scan_ids};
 use serde_json::Value;
 
-use super::written_time::{self, whole_iso};
 use super::json::{self, Object};
+use super::written_time::{self, whole_iso};
 use crate::header::{Header, RawContext, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -12,7 +12,11 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
     if !object.contains_key("message") || !object.contains_key("name") {
         return None;
     }
-    Some(Header { stamp: stamp(&object), process: json::process(&object, "process"), ..record(&object, level) })
+    Some(Header {
+        stamp: stamp(&object),
+        process: json::process(&object, "process"),
+        ..record(&object, level)
+    })
 }
 
 /// What both of oslo.log's structured formatters write under the same names.
@@ -102,7 +106,8 @@ pub(super) fn kind_by_shape(id: &Id) -> Option<IdKind> {
 
 /// `[volume-4f3a…] `, `{"type": "volume", "id": "4f3a…"}`.
 fn kind_of_resource(text: &str) -> IdKind {
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let mut words =
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
     words.find_map(IdKind::parse).unwrap_or(IdKind::Other)
 }
 
@@ -122,7 +127,10 @@ mod tests {
             header.body,
             "Instance failed to spawn: nova.exception.VirtualInterfaceCreateException: Virtual Interface creation failed"
         );
-        assert_eq!(header.detail, ["Traceback (most recent call last):", "  File \"x.py\", line 1, in f", "    g()"]);
+        assert_eq!(
+            header.detail,
+            ["Traceback (most recent call last):", "  File \"x.py\", line 1, in f", "    g()"]
+        );
         assert_eq!(header.context.request.as_deref(), Some("req-7c75dbb2-f5d1-42e2-b753-f985202cc9fb"));
         assert_eq!(header.context.global, None);
         assert_eq!(header.context.user.as_deref(), Some("6cc66215585b43cc9b0c9c7599912eed"));
@@ -132,10 +140,17 @@ mod tests {
 
     #[test]
     fn a_record_without_a_context_has_no_bracket() {
-        let header = read(r#"{"message":"hi","asctime":"2026-11-21 03:28:16,763","name":"nova","levelname":"INFO","context":{}}"#);
+        let header = read(
+            r#"{"message":"hi","asctime":"2026-11-21 03:28:16,763","name":"nova","levelname":"INFO","context":{}}"#,
+        );
         let header = header.expect("a record");
-        assert_eq!((shown(header.stamp).as_str(), header.context.bracket), ("2026-11-21T03:28:16.763 local", false));
-        for text in ["{}", r#"{"levelname":"INFO"}"#, "[1]", "{", r#"{"message":"a","name":"b","levelname":3}"#] {
+        assert_eq!(
+            (shown(header.stamp).as_str(), header.context.bracket),
+            ("2026-11-21T03:28:16.763 local", false)
+        );
+        for text in
+            ["{}", r#"{"levelname":"INFO"}"#, "[1]", "{", r#"{"message":"a","name":"b","levelname":3}"#]
+        {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(read(&"{\"a\":".repeat(100_000)), None);

@@ -22,7 +22,10 @@ fn line(text: &str) -> Read<'_, Header<'_>> {
     let (text, (stamp, _, _)) = (start, char('|'), terminated(number, char('|'))).parse(text)?;
     let (text, (module, severity, body)) =
         (terminated(is_not("|"), char('|')), terminated(level, char('|')), rest).parse(text)?;
-    Ok((text, Header { stamp, severity, logger: Some(module.into()), body: body.into(), ..Header::default() }))
+    Ok((
+        text,
+        Header { stamp, severity, logger: Some(module.into()), body: body.into(), ..Header::default() },
+    ))
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ impl TryFrom<BTreeMap<String, String>> for Kinds {
     type Error = String;
 
     fn try_from(names: BTreeMap<String, String>) -> Result<Self, String> {
-        let kind = |name: &str| IdKind::parse(name).ok_or_else(|| format!("no kind of id is called `{name}`"));
+        let kind =
+            |name: &str| IdKind::parse(name).ok_or_else(|| format!("no kind of id is called `{name}`"));
         names.into_iter().map(|(key, name)| Ok((key, kind(&name)?))).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -80,7 +81,8 @@ impl Vocabulary {
 
     /// What `id` and `uuid` name in the object under `key`.
     fn kind_of_object(&self, key: &str, object: &Object) -> Option<IdKind> {
-        let class = object.iter().find(|(key, _)| key.ends_with("_object.name")).and_then(|(_, name)| name.as_str());
+        let class =
+            object.iter().find(|(key, _)| key.ends_with("_object.name")).and_then(|(_, name)| name.as_str());
         let by_class = class.map(|class| self.objects.by_prefix(class).unwrap_or(IdKind::Other));
         by_class.or_else(|| self.objects.0.get(key).copied())
     }
@@ -119,7 +121,8 @@ impl Walk<'_> {
         let outermost = place.key.is_empty();
         let named = self.vocabulary.kind_of_object(place.key, object);
         // The data of a versioned object is the object itself; only the payload itself is what the event is about.
-        let kind = if outermost || place.key.ends_with("_object.data") { named.or(place.object) } else { named };
+        let kind =
+            if outermost || place.key.ends_with("_object.data") { named.or(place.object) } else { named };
         let owner = object.get("device_owner").and_then(Value::as_str).unwrap_or_default();
         for (key, value) in object {
             let key = key.strip_prefix("_obj_").unwrap_or(key);
@@ -162,8 +165,10 @@ mod tests {
     fn check(event_type: &str, payload: &str, expected: &[&str]) {
         let payload = serde_json::from_str(payload).expect("JSON");
         let mentions = Vocabulary::built_in().mentions(event_type, &payload);
-        let seen: Vec<_> =
-            mentions.iter().map(|mention| format!("{} {:.8}", mention.kind.name(), mention.id.to_string())).collect();
+        let seen: Vec<_> = mentions
+            .iter()
+            .map(|mention| format!("{} {:.8}", mention.kind.name(), mention.id.to_string()))
+            .collect();
         assert_eq!(seen, expected, "{payload}");
     }
 
@@ -174,7 +179,13 @@ mod tests {
             r#"{"port": {"id": "e60d2fb5-64d0-410c-9948-262a74b647f1", "network_id": "27147d91-1136-4629-9237-1c933ecbdd80",
                 "mac_address": "fa:16:3e:42:a1:73", "device_id": "9c736a56-2ead-486a-972e-375404bd9802", "device_owner": "compute:nova",
                 "fixed_ips": [{"subnet_id": "77b14967-53fd-4dc6-8a64-a3c3ded1841a", "ip_address": "10.20.0.192"}]}}"#,
-            &["instance 9c736a56", "subnet 77b14967", "port e60d2fb5", "mac_address fa:16:3e", "network 27147d91"],
+            &[
+                "instance 9c736a56",
+                "subnet 77b14967",
+                "port e60d2fb5",
+                "mac_address fa:16:3e",
+                "network 27147d91",
+            ],
         );
         check(
             "port.delete.end",
@@ -188,8 +199,16 @@ mod tests {
                 "flavor": {"nova_object.name": "FlavorPayload", "nova_object.data": {"id": "ee6f0a77-f9b4-4c28-a214-791e972c038f"}}}}"#,
             &["other ee6f0a77", "image d34f8a57", "instance 9c736a56"],
         );
-        check("image.create", r#"{"id": "82120ffa-f160-43fd-a83e-e141a52188fb", "checksum": "a2eb6c7b5ca93410e5a4430e5dd1e81c"}"#, &["image 82120ffa"]);
-        check("x.y", r#"{"args": {"instance": {"uuid": "9d08b491-ad26-437a-96a9-5a5187db0820", "services": [{"uuid": "dacbc437-89e6-4e70-849a-c96cfa827eda"}]}}}"#, &["other dacbc437", "instance 9d08b491"]);
+        check(
+            "image.create",
+            r#"{"id": "82120ffa-f160-43fd-a83e-e141a52188fb", "checksum": "a2eb6c7b5ca93410e5a4430e5dd1e81c"}"#,
+            &["image 82120ffa"],
+        );
+        check(
+            "x.y",
+            r#"{"args": {"instance": {"uuid": "9d08b491-ad26-437a-96a9-5a5187db0820", "services": [{"uuid": "dacbc437-89e6-4e70-849a-c96cfa827eda"}]}}}"#,
+            &["other dacbc437", "instance 9d08b491"],
+        );
     }
 
     #[test]

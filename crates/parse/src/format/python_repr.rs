@@ -93,7 +93,10 @@ mod tests {
         );
         check(
             r#"libvirtError("Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory")"#,
-            Some(("libvirtError", "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory")),
+            Some((
+                "libvirtError",
+                "Failed to connect socket to '/var/run/libvirt/libvirt-sock': No such file or directory",
+            )),
         );
         check(r"ValueError('it\'s\nhere', 3)", Some(("ValueError", "it's\nhere")));
         check("KeyError()", Some(("KeyError", "")));

@@ -13,7 +13,11 @@ use super::written_time::{Read, iso, number};
 use crate::header::{Continuation, Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
-    alt((libvirt_note, timed, untimed)).parse(text).ok().map(|(_, header)| header).or_else(|| command_line(text))
+    alt((libvirt_note, timed, untimed))
+        .parse(text)
+        .ok()
+        .map(|(_, header)| header)
+        .or_else(|| command_line(text))
 }
 
 /// `2026-11-21 03:29:12.781+0000: shutting down, reason=destroyed`
@@ -41,7 +45,8 @@ fn timed(text: &str) -> Read<'_, Header<'_>> {
 
 /// Without `-msg timestamp=on`, and what qemu says before it has read that option.
 fn untimed(text: &str) -> Read<'_, Header<'_>> {
-    let (text, (program, body)) = alt(((program, rest), (tag("libvirt:  error : ").map(|_| "libvirt"), rest))).parse(text)?;
+    let (text, (program, body)) =
+        alt(((program, rest), (tag("libvirt:  error : ").map(|_| "libvirt"), rest))).parse(text)?;
     Ok((text, said(Stamp::Missing, program, body)))
 }
 
@@ -63,8 +68,10 @@ fn said<'a>(stamp: Stamp<'a>, program: &'a str, body: &'a str) -> Header<'a> {
 /// The environment, the binary, and an option per line; all but the last end in a backslash. A device that qemu tells
 /// of follows it at once.
 fn command_line(text: &str) -> Option<Header<'_>> {
-    let open = text.ends_with('\\') && text.starts_with(|c: char| c == '/' || c == '-' || c.is_ascii_uppercase());
-    let option = text.strip_prefix('-').is_some_and(|option| option.starts_with(|c: char| c.is_ascii_lowercase()));
+    let open =
+        text.ends_with('\\') && text.starts_with(|c: char| c == '/' || c == '-' || c.is_ascii_uppercase());
+    let option =
+        text.strip_prefix('-').is_some_and(|option| option.starts_with(|c: char| c.is_ascii_lowercase()));
     let device = text.starts_with("char device redirected to ");
     (open || option || device).then(|| Header {
         continuation: Continuation::Previous,
@@ -85,8 +92,13 @@ mod tests {
             "2026-11-21 03:27:05.213+0000: starting up libvirt version: 9.0.0, hostname: compute-01",
             "2026-11-21T03:27:05.213Z INFO | starting up libvirt version: 9.0.0, hostname: compute-01",
         );
-        for line in ["LC_ALL=C \\", "/usr/bin/qemu-system-x86_64 \\", "-name guest=instance-0000001a \\", "-msg timestamp=on",
-                     "char device redirected to /dev/pts/0 (label charserial0)"] {
+        for line in [
+            "LC_ALL=C \\",
+            "/usr/bin/qemu-system-x86_64 \\",
+            "-name guest=instance-0000001a \\",
+            "-msg timestamp=on",
+            "char device redirected to /dev/pts/0 (label charserial0)",
+        ] {
             check(read, line, &format!("- UNSPECIFIED Previous | {line}"));
         }
         check(

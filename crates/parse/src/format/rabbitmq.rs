@@ -7,9 +7,9 @@ use nom::sequence::{delimited, terminated};
 
 use model::Severity;
 
-use super::written_time::{Read, erlang, iso, word};
 use super::json;
 use super::oslo_json::owned_stamp;
+use super::written_time::{Read, erlang, iso, word};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -19,7 +19,8 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 /// `2026-11-21 03:02:55.865866+00:00 [notice] <0.223.0> text`; 3.7 and 3.8 write milliseconds and no zone.
 fn line(text: &str) -> Read<'_, Header<'_>> {
     let level = delimited(char('['), is_not(" []"), char(']')).map_opt(Severity::parse);
-    let erlang_process = delimited(char('<'), take_while1(|c: char| c.is_ascii_digit() || c == '.'), char('>'));
+    let erlang_process =
+        delimited(char('<'), take_while1(|c: char| c.is_ascii_digit() || c == '.'), char('>'));
     let (text, (stamp, severity)) = (word(iso), word(level)).parse(text)?;
     let (text, _) = (erlang_process, opt(char(' '))).parse(text)?;
     let (text, body) = rest(text)?;
@@ -38,14 +39,18 @@ fn report(text: &str) -> Read<'_, Header<'_>> {
     Ok((text, Header { stamp, severity, body: kind.into(), ..Header::default() }))
 }
 
-
 /// The JSON formatter: `{"time":…,"level":…,"msg":…,"pid":"<0.223.0>"}`.
 fn json_line(text: &str) -> Option<Header<'static>> {
     let object = json::object(text)?;
     json::text(&object, "pid").filter(|process| process.starts_with('<'))?;
     let stamp = json::text(&object, "time").map_or(Stamp::Missing, owned_stamp);
     let severity = json::text(&object, "level").and_then(Severity::parse)?;
-    Some(Header { stamp, severity, body: json::shown(object.get("msg")?).into_owned().into(), ..Header::default() })
+    Some(Header {
+        stamp,
+        severity,
+        body: json::shown(object.get("msg")?).into_owned().into(),
+        ..Header::default()
+    })
 }
 
 #[cfg(test)]

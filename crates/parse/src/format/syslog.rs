@@ -9,9 +9,9 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use model::Severity;
 
-use super::written_time::{Read, iso, number, word, yearless};
 use super::quoted::quoted;
 use super::wrapped::Wrapped;
+use super::written_time::{Read, iso, number, word, yearless};
 use crate::header::{Header, Stamp};
 
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
@@ -70,7 +70,13 @@ fn header<'a>(
     program: Option<&'a str>,
     process: Option<u32>,
 ) -> Header<'a> {
-    Header { stamp, process, host: host.map(Into::into), program: program.map(Into::into), ..Header::default() }
+    Header {
+        stamp,
+        process,
+        host: host.map(Into::into),
+        program: program.map(Into::into),
+        ..Header::default()
+    }
 }
 
 /// With a blank instead of the `T` it would be the time of nearly any other log.
@@ -108,7 +114,9 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let seen = unwrap(text).map_or_else(String::new, |wrapped| {
             let Header { stamp, severity, host, program, process, .. } = wrapped.outer;
-            let or_dash = |text: Option<std::borrow::Cow<'_, str>>| text.map_or("-".to_owned(), |text| text.to_string());
+            let or_dash = |text: Option<std::borrow::Cow<'_, str>>| {
+                text.map_or("-".to_owned(), |text| text.to_string())
+            };
             let process = process.map_or("-".to_owned(), |process| process.to_string());
             let (host, program) = (or_dash(host), or_dash(program));
             format!("{} {severity} {host} {program} {process} | {}", shown(stamp), wrapped.inner)
@@ -122,10 +130,7 @@ mod tests {
             "Nov 21 03:14:18 ctl1 haproxy[2211]: backend nova_api has no server available!",
             "11/21 11658000ms UNSPECIFIED ctl1 haproxy 2211 | backend nova_api has no server available!",
         );
-        check(
-            "<11>Nov  1 03:14:18 ctl1 nova-api: boom",
-            "11/1 11658000ms ERROR ctl1 nova-api - | boom",
-        );
+        check("<11>Nov  1 03:14:18 ctl1 nova-api: boom", "11/1 11658000ms ERROR ctl1 nova-api - | boom");
         check(
             "Mar 31 04:50:23.795709 ctl1 devstack@n-cpu.service[17]: INFO nova.compute [-] hi",
             "3/31 17423795ms UNSPECIFIED ctl1 devstack@n-cpu.service 17 | INFO nova.compute [-] hi",
@@ -153,7 +158,10 @@ mod tests {
     #[test]
     fn other_lines_are_not_syslog() {
         check("2026-11-21 03:14:18.123 1234 INFO nova.compute [-] hi: there", "");
-        check("2026-11-21T03:29:10.768950Z qemu-system-x86_64: terminating on signal 15 from pid 6470 (libvirtd)", "");
+        check(
+            "2026-11-21T03:29:10.768950Z qemu-system-x86_64: terminating on signal 15 from pid 6470 (libvirtd)",
+            "",
+        );
         check("2026-11-21T03:29:10Z error etcd: nothing", "");
         check("<999>Nov 21 03:14:18 h p: x", "");
         check("<", "");

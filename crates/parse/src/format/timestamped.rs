@@ -38,10 +38,22 @@ mod tests {
 
     #[test]
     fn a_time_and_perhaps_a_level() {
-        check(read, "2026-11-21T03:14:18Z error in line 3", "2026-11-21T03:14:18.000Z UNSPECIFIED | error in line 3");
-        check(read, "2026-11-21 03:14:18,123 [error] boom", "2026-11-21T03:14:18.123 local ERROR | [error] boom");
+        check(
+            read,
+            "2026-11-21T03:14:18Z error in line 3",
+            "2026-11-21T03:14:18.000Z UNSPECIFIED | error in line 3",
+        );
+        check(
+            read,
+            "2026-11-21 03:14:18,123 [error] boom",
+            "2026-11-21T03:14:18.123 local ERROR | [error] boom",
+        );
         check(read, "[2026-11-21 03:14:18] 17 WARN x", "2026-11-21T03:14:18.000 local WARNING | 17 WARN x");
-        check(read, "2026-11-21T03:14:18+01:00 level=info msg=x", "2026-11-21T02:14:18.000Z INFO | level=info msg=x");
+        check(
+            read,
+            "2026-11-21T03:14:18+01:00 level=info msg=x",
+            "2026-11-21T02:14:18.000Z INFO | level=info msg=x",
+        );
         check(read, "2026-11-21", "");
         check(read, "x 2026-11-21 03:14:18", "");
     }

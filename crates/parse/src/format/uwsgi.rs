@@ -22,10 +22,14 @@ fn request(text: &str) -> Read<'_, Header<'_>> {
     let counters = (tag("|app: "), is_not("|]"), tag("|req: "), is_not("]"));
     let (text, (process, _)) = delimited(tag("[pid: "), (number, counters), tag("] ")).parse(text)?;
     let (text, client) = terminated(is_not(" "), take_until("{")).parse(text)?;
-    let (text, stamp) = preceded((is_not("}"), tag("} ")), terminated(bracketed(ctime), char(' '))).parse(text)?;
-    let (text, (body, (method, target, (status, seconds)))) =
-        consumed((terminated(is_not(" "), char(' ')), terminated(is_not(" "), tag(" => generated ")), answer))
-            .parse(text)?;
+    let (text, stamp) =
+        preceded((is_not("}"), tag("} ")), terminated(bracketed(ctime), char(' '))).parse(text)?;
+    let (text, (body, (method, target, (status, seconds)))) = consumed((
+        terminated(is_not(" "), char(' ')),
+        terminated(is_not(" "), tag(" => generated ")),
+        answer,
+    ))
+    .parse(text)?;
     let exchange = Exchange {
         method: method.to_owned(),
         target: target.to_owned(),
@@ -57,15 +61,25 @@ fn timed(text: &str) -> Read<'_, Header<'_>> {
 /// `*** Starting uWSGI 2.0.21 (64bit) on [Sat Nov 21 03:14:18 2026] ***`
 fn start(text: &str) -> Read<'_, Header<'_>> {
     let (_, stamp) =
-        preceded((tag("*** Starting uWSGI "), take_until(" on ["), tag(" on"), space1), bracketed(ctime)).parse(text)?;
+        preceded((tag("*** Starting uWSGI "), take_until(" on ["), tag(" on"), space1), bracketed(ctime))
+            .parse(text)?;
     Ok(("", Header { stamp, body: text.into(), ..Header::default() }))
 }
 
 /// Lines without a time that begin something new. What else has no time (the settings after a start, the frames after a
 /// crash) goes on with the line before it.
 const NOTICES: [&str; 12] = [
-    "!!! uWSGI process ", "DAMN ! ", "SIGINT/SIGQUIT received", "SIGINT/SIGTERM received", "...gracefully killing workers",
-    "Gracefully killing worker ", "HARAKIRI", "Respawned uWSGI worker ", "WSGI app ", "spawned uWSGI ", "unable to load app ",
+    "!!! uWSGI process ",
+    "DAMN ! ",
+    "SIGINT/SIGQUIT received",
+    "SIGINT/SIGTERM received",
+    "...gracefully killing workers",
+    "Gracefully killing worker ",
+    "HARAKIRI",
+    "Respawned uWSGI worker ",
+    "WSGI app ",
+    "spawned uWSGI ",
+    "unable to load app ",
     "worker ",
 ];
 
