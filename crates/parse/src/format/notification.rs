@@ -75,7 +75,8 @@ fn severity(priority: &str) -> Severity {
 /// `nova-compute:host1`, `compute.host1`, `volume.host1@backend`.
 fn publisher(id: &str) -> (&str, Option<&str>) {
     let (service, host) = id.split_once(':').or_else(|| id.split_once('.')).unwrap_or((id, ""));
-    let host = host.split(['@', '#']).next().filter(|host| !host.is_empty());
+    // Glance's default publisher is `image.localhost`, on every host.
+    let host = host.split(['@', '#']).next().filter(|host| !matches!(*host, "" | "localhost"));
     (service, host)
 }
 

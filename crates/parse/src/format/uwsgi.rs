@@ -43,8 +43,8 @@ fn request(text: &str) -> Read<'_, Header<'_>> {
 
 /// `136 bytes in 1 msecs (HTTP/1.1 200) 6 headers …`; older releases write no blank before the bracket.
 fn answer(text: &str) -> Read<'_, (Option<u16>, f64)> {
-    let unit = alt((value(1e-3, tag("msecs")), value(1e-6, tag("micros")), value(1.0, tag("secs"))));
-    let time = (digit1.map_res(str::parse::<f64>), char(' '), unit).map(|(count, _, unit)| count * unit);
+    let unit = alt((value(1e3, tag("msecs")), value(1e6, tag("micros")), value(1.0, tag("secs"))));
+    let time = (digit1.map_res(str::parse::<f64>), char(' '), unit).map(|(count, _, unit)| count / unit);
     let status = delimited((opt(char(' ')), tag("(HTTP/"), is_not(" "), char(' ')), number, char(')'));
     let (text, _) = (digit1, tag(" bytes in ")).parse(text)?;
     let (text, (seconds, _, status)) = (time, opt(tag(" via sendfile()")), opt(status)).parse(text)?;
