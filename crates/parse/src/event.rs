@@ -146,12 +146,16 @@ fn mentions(context: &RawContext<'_>, typed: Vec<Mention>, body: &str, detail: &
 #[derive(Default)]
 struct Mentions {
     list: Vec<Mention>,
+    /// Filled when the list has grown too long to look through.
     seen: HashSet<Id>,
 }
 
+/// Most events name a handful of ids: comparing those is quicker than hashing.
+const FEW: usize = 16;
+
 impl Mentions {
     fn add(&mut self, kind: IdKind, id: Id) {
-        if self.seen.insert(id.clone()) {
+        if self.is_new(&id) {
             self.list.push(Mention { kind, id });
         } else if kind != IdKind::Other
             && let Some(known) =
@@ -159,6 +163,16 @@ impl Mentions {
         {
             known.kind = kind;
         }
+    }
+
+    fn is_new(&mut self, id: &Id) -> bool {
+        if self.list.len() < FEW {
+            return self.list.iter().all(|known| known.id != *id);
+        }
+        if self.seen.is_empty() {
+            self.seen.extend(self.list.iter().map(|known| known.id.clone()));
+        }
+        self.seen.insert(id.clone())
     }
 }
 

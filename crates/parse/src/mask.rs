@@ -262,7 +262,9 @@ fn value(line: &[u8], word_start: usize, word_end: usize, key: Key) -> Option<Ra
         separator == Some(b':') && spaced && !key_quoted && (key == Key::Maybe || is_dotted_name(bare));
     let scheme = scheme_length(line.get(at..)?);
     let end = if scheme > 0 { end_of_bare(line, at + scheme) } else { end };
-    (!prose && !bare.starts_with(b"{") && !bare.starts_with(b"[")).then_some(at..end)
+    // A line of a traceback: `token = provider.validate(`.
+    let code = bare.contains(&b'(');
+    (!prose && !code && !bare.starts_with(b"{") && !bare.starts_with(b"[")).then_some(at..end)
 }
 
 /// `Basic `, `Bearer `: how, not what.
@@ -351,6 +353,10 @@ mod tests {
             "connection = mysql+pymysql://nova:***@10.0.0.11/nova?charset=utf8",
         );
         check("transport_url rabbit://a:b@h1:5672,c:d@h2/", "transport_url rabbit://a:***@h1:5672,c:d@h2/");
+        check(
+            r#"_url\\\": \\\"rabbit://openstack:rabbit-pw@10.0.0.11:5672/\\\", \\\"database_connection\\\": \\\"mysql+pymysql://nova:nova-db-pw@10.0.0.11/nova?charset=utf8\\\""#,
+            r#"_url\\\": \\\"rabbit://openstack:***@10.0.0.11:5672/\\\", \\\"database_connection\\\": \\\"mysql+pymysql://nova:***@10.0.0.11/nova?charset=utf8\\\""#,
+        );
         check("{'adminPass': 'p w\\'d', 'name': 'x'}", "{'adminPass': '***', 'name': 'x'}");
         check("{u'admin_password': u'x'}", "{u'admin_password': u'***'}");
         check(r#"{"password": "a\"b", "x": 1}"#, r#"{"password": "***", "x": 1}"#);
@@ -409,6 +415,7 @@ mod tests {
         check("mail to admin@example.org, see http://10.0.0.11:5000/v3 or a@b");
         check("bypass=1 compass: x passthrough: y");
         check("File \"keystone/token/provider.py\", line 5, in validate_token");
+        check("    token = PROVIDER_APIS.token_provider_api.validate_token(");
         check("password=None token=None");
     }
 }
