@@ -91,16 +91,18 @@ impl Annotator {
     /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.
     fn recognise<'text>(&mut self, text: &'text str) -> (Format, Header<'text>) {
         let current = self.format;
-        if let Some(format) = current
+        let sticky = current.filter(|format| !format.is_last_resort());
+        if let Some(format) = sticky
             && let Some(header) = format.read(text)
         {
             return (format, header);
         }
-        let others = Format::ALL.into_iter().filter(|format| Some(*format) != current);
+        let others = Format::ALL.into_iter().filter(|format| Some(*format) != sticky);
         for format in others {
             let Some(header) = format.read(text) else { continue };
             // A line of a body can look like a line of a format that has no time.
-            let doubtful = header.stamp == Stamp::Missing && current.is_some();
+            let bare = header.continuation == Continuation::Previous;
+            let doubtful = header.stamp == Stamp::Missing && (current.is_some() || bare);
             if format == Format::Plain || !doubtful {
                 self.format = if format == Format::Plain { current } else { Some(format) };
                 return (format, header);

@@ -21,9 +21,11 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         return Event { source: Arc::clone(source), format: format.name(), ..Event::default() };
     };
     let text = text::of(&head.text);
-    let header = read(format, &text);
+    let block = block(format, lines);
+    let whole = block.is_some();
+    let header = block.unwrap_or_else(|| read(format, &text));
     let mut message = Message::of(&header);
-    for line in rest {
+    for line in rest.iter().filter(|_| !whole) {
         message.push(format, &text::of(&line.text));
     }
     let Message { body, detail, .. } = message;
@@ -32,7 +34,7 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         end_line: rest.last().map_or(head.number, |line| line.number),
         format: format.name(),
         timestamp: annotation.timestamp,
-        severity: annotation.severity,
+        severity: if whole { header.severity } else { annotation.severity },
         host: header.host.map(Cow::into_owned).or_else(|| source.host.clone()),
         service: source.service.clone(),
         daemon: source.daemon.clone(),
@@ -55,6 +57,13 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
 /// A line that its format cannot read any more (the grammar has changed since) is a plain one.
 fn read(format: Format, text: &str) -> Header<'_> {
     format.read(text).or_else(|| Format::Plain.read(text)).unwrap_or_default()
+}
+
+/// The lines of a format that only make sense together.
+fn block(format: Format, lines: &[Line]) -> Option<Header<'static>> {
+    let texts: Vec<_> = lines.iter().map(|line| text::of(&line.text)).collect();
+    let texts: Vec<_> = texts.iter().map(|text| &**text).collect();
+    format.read_block(&texts)
 }
 
 /// Body and detail, as they grow line by line.

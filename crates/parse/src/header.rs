@@ -100,7 +100,7 @@ fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
 
 impl Stamp<'_> {
     /// The text of an unreadable time stays in the stored line.
-    fn into_owned(self) -> Stamp<'static> {
+    pub(crate) fn into_owned(self) -> Stamp<'static> {
         match self {
             Self::Missing => Stamp::Missing,
             Self::Utc(nanos) => Stamp::Utc(nanos),

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use model::{Annotation, Event, Line, Source, Timestamp};
-use parse::{Annotator, Zone};
+use parse::{Annotator, Knowledge, Zone};
 use proptest::prelude::*;
+
+static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(Knowledge::embedded);
 
 #[test]
 fn every_corpus_file_becomes_the_expected_events() {
@@ -60,7 +62,7 @@ fn show(event: &Event) -> String {
 
 fn events(bytes: &[u8]) -> Vec<Event> {
     let source = Arc::new(Source { path: "corpus".to_owned(), ..Source::default() });
-    groups(bytes).values().map(|(lines, annotation)| parse::event(&source, lines, annotation)).collect()
+    groups(bytes).values().map(|(lines, annotation)| KNOWLEDGE.event(&source, lines, annotation)).collect()
 }
 
 /// The lines of each event, by the number of its head.
@@ -88,7 +90,7 @@ fn check_total(bytes: &[u8]) {
     assert_eq!(groups.values().map(|(lines, _)| lines.len()).sum::<usize>(), count);
     let source = Arc::new(Source::default());
     for (head, (lines, annotation)) in &groups {
-        let event = parse::event(&source, lines, annotation);
+        let event = KNOWLEDGE.event(&source, lines, annotation);
         assert_eq!((event.line, event.end_line), (*head, lines.last().unwrap().number));
         for (line, text) in lines.iter().zip(std::iter::once(&event.body).chain(&event.detail)) {
             let line = String::from_utf8_lossy(&line.text);

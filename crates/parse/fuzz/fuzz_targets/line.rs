@@ -2,11 +2,13 @@
 #![no_main]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use model::{Annotation, Line, Source};
-use parse::{Annotator, Zone};
+use parse::{Annotator, Knowledge, Zone};
+
+static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(Knowledge::embedded);
 
 fuzz_target!(|bytes: &[u8]| {
     let mut annotator = Annotator::new(Zone::UTC);
@@ -20,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let source = Arc::new(Source::default());
     for (head, (lines, annotation)) in &events {
-        let event = parse::event(&source, lines, annotation);
+        let event = KNOWLEDGE.event(&source, lines, annotation);
         assert_eq!(event.line, *head);
     }
 });

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use model::Severity;
 
-use crate::format::oslo;
+use crate::format::Format;
 use crate::header::{Header, Stamp};
 
 /// A line that travelled inside another: what the carrier says of it, and the line itself.
@@ -21,8 +21,8 @@ impl<'a> Wrapped<'a> {
     pub(crate) fn into_header(self) -> Header<'a> {
         let Self { outer, inner, cut } = self;
         let read = match &inner {
-            Cow::Borrowed(text) => oslo::read(text),
-            Cow::Owned(text) => oslo::read(text).map(Header::into_owned),
+            Cow::Borrowed(text) => Format::read_carried(text),
+            Cow::Owned(text) => Format::read_carried(text).map(Header::into_owned),
         };
         let Some(own) = read else { return Header { body: inner, cut, ..outer } };
         Header {
