@@ -37,7 +37,7 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         severity: if whole { header.severity } else { annotation.severity },
         host: header.host.map(Cow::into_owned).or_else(|| source.host.clone()),
         service: source.service.clone(),
-        daemon: source.daemon.clone(),
+        daemon: header.program.map(Cow::into_owned).or_else(|| source.daemon.clone()),
         tier: 0,
         process: header.process,
         logger: header.logger.map(Cow::into_owned),

@@ -40,6 +40,7 @@ fn access(text: &str) -> Read<'_, Header<'_>> {
         status: status.try_into().ok(),
         seconds: micros.map(|micros| f64::from(micros) / 1e6),
         client: Some(client.to_owned()),
+        action: None,
     };
     Ok((text, Header { stamp, body: body.into(), exchange: Some(exchange), ..Header::default() }))
 }

@@ -42,6 +42,7 @@ fn http(text: &str) -> Read<'_, Exchange> {
         status: status.and_then(|status| status.try_into().ok()),
         seconds: milliseconds.map(|milliseconds| f64::from(milliseconds) / 1e3),
         client: None,
+        action: None,
     };
     Ok(("", exchange))
 }

@@ -26,6 +26,7 @@ fn line(text: &str) -> Read<'_, Header<'_>> {
         status: status.try_into().ok(),
         seconds: seconds(others),
         client: Some(client.to_owned()),
+        action: None,
     };
     Ok(("", Header { stamp, body: text.into(), exchange: Some(exchange), ..Header::default() }))
 }

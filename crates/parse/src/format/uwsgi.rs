@@ -36,6 +36,7 @@ fn request(text: &str) -> Read<'_, Header<'_>> {
         status,
         seconds: Some(seconds),
         client: Some(client.to_owned()),
+        action: None,
     };
     let process = Some(process);
     Ok((text, Header { stamp, process, body: body.into(), exchange: Some(exchange), ..Header::default() }))
