@@ -86,7 +86,7 @@ impl Knowledge {
 fn defects(pattern: &Pattern) -> Vec<String> {
     let text = &pattern.text;
     let never = pattern.defect().map(|why| format!("`{text}` never matches: {why}"));
-    let slow = (pattern.literal.len() < 4)
+    let slow = (pattern.selectivity() < 4)
         .then(|| format!("`{text}` is tried on every line: put at least 4 letters of literal text into it"));
     never.into_iter().chain(slow).collect()
 }

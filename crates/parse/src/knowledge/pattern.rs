@@ -16,8 +16,8 @@ use regex_syntax::hir::{Hir, HirKind};
 pub(crate) struct Pattern {
     /// As written in the filter file.
     pub(crate) text: String,
-    /// The longest text that stands in whatever this pattern matches; empty when there is none.
-    pub(crate) literal: String,
+    /// One of these texts stands in whatever this pattern matches; none when nothing is known to.
+    pub(crate) literals: Vec<String>,
     source: Source,
     compiled: OnceLock<Option<Compiled>>,
 }
@@ -88,13 +88,13 @@ impl Pattern {
     pub(crate) fn template(text: &str) -> Result<Self, String> {
         let pieces = pieces(text)?;
         let literals = pieces.iter().filter_map(|piece| match piece {
-            Piece::Literal(literal) => Some(literal.as_str()),
+            Piece::Literal(literal) => Some(vec![literal.clone()]),
             _ => None,
         });
-        let literal = longest(literals);
+        let literals = best(literals.collect());
         Ok(Self {
             text: text.to_owned(),
-            literal,
+            literals,
             source: Source::Template(pieces),
             compiled: OnceLock::new(),
         })
@@ -102,10 +102,8 @@ impl Pattern {
 
     pub(crate) fn regex(text: &str) -> Result<Self, String> {
         let parsed = regex_syntax::Parser::new().parse(text).map_err(|error| one_line(&error.to_string()))?;
-        let mut literals = Vec::new();
-        required_literals(&parsed, &mut literals);
-        let literal = longest(literals.iter().map(String::as_str));
-        Ok(Self { text: text.to_owned(), literal, source: Source::Regex, compiled: OnceLock::new() })
+        let literals = best(required_literals(&parsed));
+        Ok(Self { text: text.to_owned(), literals, source: Source::Regex, compiled: OnceLock::new() })
     }
 
     pub(crate) fn find(&self, text: &str) -> Option<Found> {
@@ -129,7 +127,16 @@ impl Pattern {
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        text.contains(&self.literal) && self.compiled().is_some_and(|compiled| compiled.regex.is_match(text))
+        self.may_match(text) && self.compiled().is_some_and(|compiled| compiled.regex.is_match(text))
+    }
+
+    /// The length of the shortest of the literals.
+    pub(crate) fn selectivity(&self) -> usize {
+        shortest(&self.literals)
+    }
+
+    fn may_match(&self, text: &str) -> bool {
+        self.literals.is_empty() || self.literals.iter().any(|literal| text.contains(literal))
     }
 
     /// Why this pattern can never match, if so: its automaton is too big.
@@ -175,8 +182,13 @@ fn mention(kind: IdKind, text: &str) -> Option<Mention> {
     Some(Mention { kind, id })
 }
 
-fn longest<'a>(literals: impl Iterator<Item = &'a str>) -> String {
-    literals.max_by_key(|literal| literal.len()).unwrap_or_default().to_owned()
+/// Of several sets of literals the one that fewest texts hold.
+fn best(sets: Vec<Vec<String>>) -> Vec<String> {
+    sets.into_iter().max_by_key(|set| shortest(set)).unwrap_or_default()
+}
+
+fn shortest(literals: &[String]) -> usize {
+    literals.iter().map(String::len).min().unwrap_or(0)
 }
 
 fn one_line(text: &str) -> String {
@@ -184,14 +196,20 @@ fn one_line(text: &str) -> String {
     last.trim().trim_start_matches("error: ").to_owned()
 }
 
-/// Texts that stand in every match of the expression.
-fn required_literals(hir: &Hir, literals: &mut Vec<String>) {
+/// Sets of texts: of each set one stands in every match of the expression.
+fn required_literals(hir: &Hir) -> Vec<Vec<String>> {
     match hir.kind() {
-        HirKind::Literal(literal) => literals.extend(String::from_utf8(literal.0.to_vec())),
-        HirKind::Capture(capture) => required_literals(&capture.sub, literals),
-        HirKind::Concat(parts) => parts.iter().for_each(|part| required_literals(part, literals)),
-        HirKind::Repetition(repeated) if repeated.min > 0 => required_literals(&repeated.sub, literals),
-        _ => {}
+        HirKind::Literal(literal) => {
+            String::from_utf8(literal.0.to_vec()).map(|text| vec![text]).into_iter().collect()
+        }
+        HirKind::Capture(capture) => required_literals(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().flat_map(required_literals).collect(),
+        HirKind::Repetition(repeated) if repeated.min > 0 => required_literals(&repeated.sub),
+        HirKind::Alternation(branches) => {
+            let each: Vec<_> = branches.iter().map(|branch| best(required_literals(branch))).collect();
+            if each.iter().any(Vec::is_empty) { Vec::new() } else { vec![each.concat()] }
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -421,19 +439,21 @@ mod tests {
         );
         let regex = Pattern::regex("(?P<volume>volume-[0-9a-f-]+) (is|was) gone").unwrap();
         assert_eq!(ids(&regex, "volume-$A was gone"), [format!("volume=Volume:{A}")]);
-        assert_eq!(regex.literal, "volume-");
+        assert_eq!(regex.literals, ["volume-"]);
     }
 
     #[test]
     fn the_literal_of_a_regex_is_required_text() {
-        let check = |regex: &str, literal: &str| {
-            assert_eq!(Pattern::regex(regex).unwrap().literal, literal, "{regex}")
+        let check = |regex: &str, literals: &[&str]| {
+            assert_eq!(Pattern::regex(regex).unwrap().literals, literals, "{regex}");
         };
-        check("disk (?:full|gone) on device", " on device");
-        check("(?i)any case", " ");
-        check("(optional)? yes", " yes");
-        check("(several)+ times", "several");
-        check("a|b", "");
+        check("disk (?:full|gone) on device", &[" on device"]);
+        check("(?i)any case", &[" "]);
+        check("(optional)? yes", &[" yes"]);
+        check("(several)+ times", &["several"]);
+        check("^(creating|updating) x", &["creating", "updating"]);
+        check("(creating|[0-9]+) x", &[" x"]);
+        check("creating|[0-9]+", &[]);
     }
 
     /// A template, and a text that it was rendered to.
@@ -477,7 +497,7 @@ mod tests {
         #[test]
         fn a_rendered_template_matches_itself((template, text) in rendered()) {
             let pattern = Pattern::template(&template).unwrap();
-            prop_assert!(text.contains(&pattern.literal));
+            prop_assert!(pattern.may_match(&text));
             prop_assert!(pattern.find(&text).is_some_and(|found| found.at == 0), "{} in {}", template, text);
         }
 
@@ -485,7 +505,7 @@ mod tests {
         fn no_text_is_too_odd(text in ".{0,60}", line in ".{0,60}") {
             for pattern in [Pattern::template(&text), Pattern::regex(&text)].into_iter().flatten() {
                 let found = pattern.find(&line);
-                prop_assert!(found.is_none() || line.contains(&pattern.literal));
+                prop_assert!(found.is_none() || pattern.may_match(&line));
             }
         }
 
