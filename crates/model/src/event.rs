@@ -20,6 +20,8 @@ pub struct Event {
     pub service: Option<String>,
     /// `service.name`: `nova-compute`.
     pub daemon: Option<String>,
+    /// How deep in the call chain the daemon stands: 0 is the user, 100 the hardware. 0 when unknown.
+    pub tier: u8,
     pub process: Option<u32>,
     /// `nova.compute.manager`
     pub logger: Option<String>,
@@ -60,7 +62,7 @@ pub struct Exception {
 }
 
 /// A request and its answer, from an access line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exchange {
     pub method: String,
     /// With the query string.
@@ -68,6 +70,21 @@ pub struct Exchange {
     pub status: Option<u16>,
     pub seconds: Option<f64>,
     pub client: Option<String>,
+    /// What a user asked for with it (`boot`); none for polling and for calls between services.
+    pub action: Option<String>,
+}
+
+impl Exchange {
+    /// Whether it asked for a change.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
+
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.status.is_some_and(|status| status >= 400)
+    }
 }
 
 /// The envelope of an oslo notification; what it carries is in the event's other fields.

@@ -21,7 +21,9 @@ impl Uuid {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
         match text.len() {
-            36 if text[8] == b'-' && text[13] == b'-' && text[18] == b'-' && text[23] == b'-' => hex_value(text),
+            36 if text[8] == b'-' && text[13] == b'-' && text[18] == b'-' && text[23] == b'-' => {
+                hex_value(text)
+            }
             32 => hex_value(text),
             _ => None,
         }
@@ -181,10 +183,32 @@ pub enum IdKind {
 
 impl IdKind {
     pub const ALL: [Self; 26] = [
-        Self::Request, Self::Instance, Self::Port, Self::Volume, Self::Attachment, Self::Snapshot, Self::Backup,
-        Self::Image, Self::Network, Self::Subnet, Self::Router, Self::FloatingIp, Self::SecurityGroup, Self::Stack,
-        Self::LoadBalancer, Self::Node, Self::ResourceProvider, Self::Migration, Self::Agent, Self::User,
-        Self::Project, Self::Message, Self::Domain, Self::Device, Self::MacAddress, Self::Other,
+        Self::Request,
+        Self::Instance,
+        Self::Port,
+        Self::Volume,
+        Self::Attachment,
+        Self::Snapshot,
+        Self::Backup,
+        Self::Image,
+        Self::Network,
+        Self::Subnet,
+        Self::Router,
+        Self::FloatingIp,
+        Self::SecurityGroup,
+        Self::Stack,
+        Self::LoadBalancer,
+        Self::Node,
+        Self::ResourceProvider,
+        Self::Migration,
+        Self::Agent,
+        Self::User,
+        Self::Project,
+        Self::Message,
+        Self::Domain,
+        Self::Device,
+        Self::MacAddress,
+        Self::Other,
     ];
 
     /// The name in `filters/` and in answers.
@@ -320,7 +344,8 @@ fn device(text: &[u8], digits: usize) -> Option<ScannedId> {
     let end = digits + 11;
     let tail = text.get(digits + 9..end)?;
     let known = DEVICE_PREFIXES.contains(&&text[start..digits]);
-    if !known || !tail.iter().all(u8::is_ascii_hexdigit) || word_before(text, start) || word_after(text, end) {
+    if !known || !tail.iter().all(u8::is_ascii_hexdigit) || word_before(text, start) || word_after(text, end)
+    {
         return None;
     }
     let digits = std::str::from_utf8(&text[digits..end]).ok()?.to_ascii_lowercase();
@@ -347,7 +372,8 @@ fn mac_address(text: &[u8], start: usize) -> Option<ScannedId> {
         2 => *byte == b':',
         _ => byte.is_ascii_hexdigit(),
     });
-    let inside_longer = start.checked_sub(1).is_some_and(|before| text[before] == b':') || text.get(end) == Some(&b':');
+    let inside_longer =
+        start.checked_sub(1).is_some_and(|before| text[before] == b':') || text.get(end) == Some(&b':');
     if !shaped || inside_longer || word_before(text, start) || word_after(text, end) {
         return None;
     }

@@ -15,6 +15,7 @@ mod time;
 mod event;
 mod signature;
 
+mod summary;
 mod trace;
 mod verdict;
 
@@ -24,6 +25,7 @@ pub use line::{Annotation, Line};
 pub use severity::Severity;
 pub use signature::{Mark, Role, Scope, Signature};
 pub use source::Source;
+pub use summary::Summary;
 pub use time::{TimeRange, Timestamp};
 pub use trace::{Attempt, Entry, Link, LinkKind, Outcome, Request, Span, Trace};
 pub use verdict::{Candidate, Missing, Reason, Step, Verdict};

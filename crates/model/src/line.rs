@@ -20,4 +20,6 @@ pub struct Annotation {
     /// The number of the line that begins this line's event, when that is an earlier line.
     pub continues: Option<u64>,
     pub defect: Option<crate::Defect>,
+    /// It may explain the failure of requests that it does not name: worth a look whenever something near fails.
+    pub notable: bool,
 }

@@ -60,7 +60,9 @@ impl Severity {
             b"INFO" | b"INF" | b"AUDIT" | b"NOTICE" | b"NOTE" | b"SYSTEM" | b"INFORMATION" => Self::Info,
             b"WARNING" | b"WARN" | b"WRN" => Self::Warning,
             b"ERROR" | b"ERR" => Self::Error,
-            b"CRITICAL" | b"CRIT" | b"FATAL" | b"EMERG" | b"EMER" | b"EMERGENCY" | b"ALERT" | b"PANIC" => Self::Critical,
+            b"CRITICAL" | b"CRIT" | b"FATAL" | b"EMERG" | b"EMER" | b"EMERGENCY" | b"ALERT" | b"PANIC" => {
+                Self::Critical
+            }
             b"UNSPECIFIED" => Self::Unspecified,
             _ => return None,
         })

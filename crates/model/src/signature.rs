@@ -15,6 +15,9 @@ pub struct Signature {
     pub remedy: String,
     /// For a wrapper that stands alone: which log at which level would have held the cause.
     pub look_in: String,
+    /// Deeper causes that this message hides: slugs (`compute.libvirt_down`), families of slugs (`database.*`) or
+    /// programs (`@neutron-linuxbridge-agent`). One that stands near is the cause instead.
+    pub explained_by: Vec<String>,
     /// What a stage tells of the request's course.
     pub mark: Option<Mark>,
     /// For stages: the action that it belongs to (`boot`, `resize`, `live-migration`).

@@ -36,11 +36,17 @@ impl Timestamp {
 /// RFC 3339 in UTC with milliseconds: `2026-11-21T03:28:16.763Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, second) = (self.0.div_euclid(86_400 * NANOS_PER_SECOND), self.0.rem_euclid(86_400 * NANOS_PER_SECOND));
+        let (days, second) =
+            (self.0.div_euclid(86_400 * NANOS_PER_SECOND), self.0.rem_euclid(86_400 * NANOS_PER_SECOND));
         let (year, month, day) = civil_from_days(days);
         let millis = second / 1_000_000;
         let (hour, minute, milli) = (millis / 3_600_000, millis / 60_000 % 60, millis % 60_000);
-        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z", milli / 1000, milli % 1000)
+        write!(
+            out,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
+            milli / 1000,
+            milli % 1000
+        )
     }
 }
 

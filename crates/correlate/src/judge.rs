@@ -1,0 +1,171 @@
+//! An id goes in, the answer comes out.
+
+use std::sync::Arc;
+
+use model::{Event, Id, IdKind, Link, LinkKind, Outcome, Role, TimeRange, Timestamp, Trace, Verdict};
+
+use crate::baseline::Baseline;
+use crate::evidence::Evidence;
+use crate::gather::{Gathered, gather};
+use crate::outcome::{Course, course};
+use crate::resolve::{Asked, requests_of, resolve};
+use crate::{decide, spans, story};
+
+/// A trace and what is thought of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub trace: Trace,
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Found(Box<Case>),
+    /// No line holds the id.
+    NotFound,
+    /// The id belongs to a process (all its identity fields are `-`), not to a request.
+    ProcessId,
+}
+
+/// How far before a request an infrastructure fault may have begun that still explains it.
+const TROUBLE_SECONDS_BEFORE: i64 = 180;
+const TROUBLE_SECONDS_AFTER: i64 = 5;
+/// A candidate below this is shown among the runners-up, but not called the cause.
+const NAMED: f32 = 0.3;
+
+/// Why did it fail? `id` is a request, or a resource whose requests are looked through.
+pub fn judge(id: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Answer {
+    match resolve(id, evidence) {
+        Asked::Nothing => Answer::NotFound,
+        Asked::Process => Answer::ProcessId,
+        Asked::Request(request) => Answer::Found(Box::new(judge_request(&request, evidence, baseline, true))),
+        Asked::Resource(requests) => {
+            let cases = requests.iter().map(|request| judge_request(request, evidence, baseline, true));
+            Answer::Found(Box::new(
+                most_telling(cases.collect()).unwrap_or_else(|| judge_request(id, evidence, baseline, false)),
+            ))
+        }
+    }
+}
+
+/// Of the requests on one resource: the last that failed on the way rather than at the door, else the last that failed,
+/// else the first, which made the resource.
+fn most_telling(cases: Vec<Case>) -> Option<Case> {
+    let failed = |case: &Case| case.verdict.outcome == Outcome::Failed;
+    let at_the_door = |case: &Case| case.trace.request.status.is_some_and(|status| status >= 400);
+    let explained = |case: &Case| case.verdict.cause().is_some();
+    let rank =
+        |case: &Case| (failed(case), failed(case) && !at_the_door(case), failed(case) && explained(case));
+    let best = cases.iter().map(rank).max()?;
+    let any_failed = best.0;
+    let mut fitting = cases.into_iter().filter(|case| rank(case) == best);
+    if any_failed { fitting.next_back() } else { fitting.next() }
+}
+
+pub(crate) fn judge_request(
+    request: &Id,
+    evidence: &impl Evidence,
+    baseline: &Baseline,
+    follow: bool,
+) -> Case {
+    let mut gathered = gather(request, evidence);
+    let events = gathered.sorted();
+    let course = course(request, &events, &gathered.resources);
+    if course.outcome == Outcome::Failed {
+        add_troubles(&mut gathered, evidence);
+        if follow {
+            add_predecessor(&mut gathered, request, &events, evidence, baseline);
+        }
+    }
+    let events = gathered.sorted();
+    let verdict = verdict(&course, &events, baseline);
+    let time = time_of(&events, gathered.window);
+    let attempts = spans::attempts(&events, course.outcome);
+    let (spans, entries) = spans::spans(request, events);
+    Case {
+        trace: Trace { request: course.request, outcome: course.outcome, entries, spans, attempts, time },
+        verdict,
+    }
+}
+
+fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) -> Verdict {
+    let candidates = match course.outcome {
+        Outcome::Failed => decide::candidates(events, course, baseline),
+        Outcome::Succeeded | Outcome::Unfinished => Vec::new(),
+    };
+    let named = candidates.first().is_some_and(|best| best.confidence >= NAMED);
+    let cause = candidates.first().filter(|_| named);
+    Verdict {
+        outcome: course.outcome,
+        named,
+        shown: story::shown(course, events),
+        path: story::path(cause, course, events),
+        missing: if named { None } else { story::missing(course, events) },
+        candidates,
+    }
+}
+
+/// Faults of hosts and of the cloud that stood near, without naming the request.
+fn add_troubles(gathered: &mut Gathered, evidence: &impl Evidence) {
+    let Some(window) = gathered.window else { return };
+    let hosts: Vec<String> = gathered.hosts().into_iter().map(str::to_owned).collect();
+    for event in evidence.troubles(window.widened(TROUBLE_SECONDS_BEFORE, TROUBLE_SECONDS_AFTER)) {
+        let of_another = event.context.request.is_some() && !event.context.anonymous;
+        let near_host = event.host.as_ref().is_some_and(|host| hosts.contains(host));
+        let reaches = event.signatures.iter().any(|found| {
+            found.signature.role == Role::Cause && found.signature.scope != model::Scope::Request
+        });
+        if (near_host && !of_another) || reaches {
+            gathered.add(&event, Link { kind: LinkKind::Nearby, confidence: 0.5, via: None });
+        }
+    }
+}
+
+/// A request that was refused because of a resource's state: the request that brought it there is the one to explain.
+fn add_predecessor(
+    gathered: &mut Gathered,
+    request: &Id,
+    events: &[(Arc<Event>, Link)],
+    evidence: &impl Evidence,
+    baseline: &Baseline,
+) {
+    let has = |role: Role| {
+        move |(event, _): &(Arc<Event>, Link)| {
+            event.signatures.iter().any(|found| found.signature.role == role)
+        }
+    };
+    let own = || events.iter().filter(|(_, link)| link.kind <= LinkKind::Callee);
+    if !own().any(has(Role::Symptom)) || own().any(has(Role::Cause)) {
+        return;
+    }
+    let Some(symptom) = own().find(|entry| has(Role::Symptom)(entry)).map(|(event, _)| event) else { return };
+    let resources =
+        symptom.mentions.iter().filter(|mention| mention.kind.joins() && mention.kind != IdKind::Device);
+    for resource in resources {
+        let earlier = requests_of(&resource.id, evidence).into_iter().filter(|earlier| earlier != request);
+        let failed =
+            earlier.map(|earlier| judge_request(&earlier, evidence, baseline, false)).filter(|case| {
+                case.verdict.outcome == Outcome::Failed && Some(case.trace.time.start) < symptom.timestamp
+            });
+        let Some(case) = failed.last() else { continue };
+        for entry in case.trace.entries {
+            let confidence = entry.link.confidence * 0.9;
+            let kind =
+                if entry.link.kind == LinkKind::Nearby { LinkKind::Nearby } else { LinkKind::Predecessor };
+            gathered.add(&entry.event, Link { kind, confidence, via: Some(resource.id.clone()) });
+        }
+        return;
+    }
+}
+
+fn time_of(events: &[(Arc<Event>, Link)], window: Option<TimeRange>) -> TimeRange {
+    let own = || {
+        events
+            .iter()
+            .filter(|(_, link)| link.kind < LinkKind::Predecessor)
+            .filter_map(|(event, _)| event.timestamp)
+    };
+    let first = window.map(|window| window.start).or_else(|| own().min()).unwrap_or(Timestamp::MIN);
+    let last = window.map(|window| window.end).or_else(|| own().max()).unwrap_or(first);
+    TimeRange { start: first, end: last }
+}

@@ -1,0 +1,149 @@
+//! How a request ended. The last word counts: an attempt that failed is no failure when the next one succeeded.
+
+use std::sync::Arc;
+
+use model::{
+    Event, Exchange, IdKind, Link, LinkKind, Mark, Mention, Outcome, Request, Role, Severity, Timestamp,
+};
+
+/// The facts from which the outcome follows; `decide` and `story` use them too.
+#[derive(Debug)]
+pub(crate) struct Course {
+    pub(crate) request: Request,
+    pub(crate) outcome: Outcome,
+    /// The first sign of the final failure: what comes later is clean-up.
+    pub(crate) failed_at: Option<Timestamp>,
+    /// Where the user was told.
+    pub(crate) last_word: Option<Arc<Event>>,
+}
+
+pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Course {
+    let request = request(id, events, resources);
+    let succeeded =
+        marks(events, Mark::Succeeded).filter(|(_, action)| fits(action.as_deref(), &request.action)).last();
+    let failures: Vec<_> = marks(events, Mark::Failed).map(|(event, _)| event).collect();
+    let refused = refusal(id, events);
+    let last_success = succeeded.as_ref().and_then(|(event, _)| event.timestamp);
+    let final_failures = || {
+        let after = move |event: &&Arc<Event>| {
+            last_success.is_none_or(|good| event.timestamp.is_some_and(|at| at > good))
+        };
+        failures.iter().filter(after)
+    };
+    let (outcome, last_word) = if let Some(refused) = refused {
+        (Outcome::Failed, Some(refused))
+    } else if let Some(last) = final_failures().next_back() {
+        (Outcome::Failed, Some(Arc::clone(last)))
+    } else if succeeded.is_some() {
+        (Outcome::Succeeded, None)
+    } else {
+        (unmarked(id, events, &request), None)
+    };
+    let failed_at = match outcome {
+        Outcome::Failed => final_failures().next().or(last_word.as_ref()).and_then(|event| event.timestamp),
+        Outcome::Succeeded | Outcome::Unfinished => None,
+    };
+    Course { request, outcome, failed_at, last_word }
+}
+
+fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Request {
+    let door = front_door(id, events);
+    let own = || events.iter().filter(|(_, link)| link.kind <= LinkKind::Adopted).map(|(event, _)| event);
+    let started = || {
+        events
+            .iter()
+            .flat_map(|(event, _)| &event.signatures)
+            .find(|found| found.signature.mark == Some(Mark::Started))
+    };
+    let action = door
+        .and_then(|(_, exchange)| exchange.action.clone())
+        .or_else(|| started().and_then(|found| found.signature.action.clone()))
+        .or_else(|| own().find_map(|event| event.exchange.as_ref()?.action.clone()))
+        .or_else(|| marked_action(events))
+        .or_else(|| door.map(|(_, exchange)| format!("{} {}", exchange.method, path_of(&exchange.target))));
+    let first = |pick: fn(&Event) -> Option<String>| own().find_map(|event| pick(event));
+    let mut resources = resources.to_vec();
+    resources.retain(|mention| !matches!(mention.kind, IdKind::Device | IdKind::MacAddress));
+    resources.sort_by_key(|mention| mention.kind != IdKind::Instance);
+    Request {
+        id: Some(id.clone()),
+        action: action.unwrap_or_default(),
+        user: first(|event| event.context.user.clone()),
+        project: first(|event| event.context.project.clone()),
+        resources,
+        status: door.and_then(|(_, exchange)| exchange.status),
+    }
+}
+
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or(target)
+}
+
+/// The action that most stages speak of, when no access line names one.
+fn marked_action(events: &[(Arc<Event>, Link)]) -> Option<String> {
+    let marked = |(event, _): &(Arc<Event>, Link)| {
+        event
+            .signatures
+            .iter()
+            .find(|found| found.signature.mark.is_some())
+            .and_then(|found| found.signature.action.clone())
+    };
+    events.iter().find_map(marked)
+}
+
+/// The access line of the call that the user made: the request id is its own, and it asks for a change or was refused.
+fn front_door<'a>(
+    id: &model::Id,
+    events: &'a [(Arc<Event>, Link)],
+) -> Option<(&'a Arc<Event>, &'a Exchange)> {
+    let own = || {
+        events
+            .iter()
+            .filter(|(event, _)| event.context.request.as_ref() == Some(id))
+            .filter_map(|(event, link)| Some((event, event.exchange.as_ref()?, link.kind)))
+    };
+    let named = own().find(|(_, exchange, kind)| exchange.action.is_some() && *kind == LinkKind::Request);
+    let changing = || own().find(|(_, exchange, kind)| exchange.changes() && *kind == LinkKind::Request);
+    let any = || own().find(|(_, _, kind)| *kind == LinkKind::Request);
+    // A client that chose the request id itself: its id is everybody's global id.
+    let global = || {
+        let theirs = events.iter().filter(|(event, _)| event.context.global.as_ref() == Some(id));
+        theirs
+            .filter_map(|(event, _)| Some((event, event.exchange.as_ref()?, LinkKind::Global)))
+            .find(|found| found.1.action.is_some())
+    };
+    named.or_else(changing).or_else(any).or_else(global).map(|(event, exchange, _)| (event, exchange))
+}
+
+fn refusal(id: &model::Id, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> {
+    front_door(id, events).filter(|(_, exchange)| exchange.failed()).map(|(event, _)| Arc::clone(event))
+}
+
+/// Marks of the request's own course, in order of time.
+fn marks(events: &[(Arc<Event>, Link)], mark: Mark) -> impl Iterator<Item = (Arc<Event>, Option<String>)> {
+    events.iter().filter(|(_, link)| link.kind < LinkKind::Predecessor).filter_map(move |(event, _)| {
+        let found = event.signatures.iter().find(|found| found.signature.mark == Some(mark))?;
+        Some((Arc::clone(event), found.signature.action.clone()))
+    })
+}
+
+/// "Took 0.05 seconds to destroy the instance" is no success of a boot.
+fn fits(mark: Option<&str>, action: &str) -> bool {
+    mark.is_none_or(|mark| action.is_empty() || mark == action)
+}
+
+/// No line marks the end: go by the answer at the front door, and by errors after it.
+fn unmarked(id: &model::Id, events: &[(Arc<Event>, Link)], request: &Request) -> Outcome {
+    let complains = |(event, link): &&(Arc<Event>, Link)| {
+        let harmless =
+            event.signatures.iter().any(|found| matches!(found.signature.role, Role::Noise | Role::Stage));
+        let names_cause = event.signatures.iter().any(|found| found.signature.role == Role::Cause);
+        link.kind <= LinkKind::Entity && event.severity >= Severity::Error && (names_cause || !harmless)
+    };
+    let accepted_only = matches!(request.status, None | Some(202));
+    match events.iter().any(|entry| complains(&entry)) {
+        true if accepted_only => Outcome::Failed,
+        _ if front_door(id, events).is_some() && !accepted_only => Outcome::Succeeded,
+        _ => Outcome::Unfinished,
+    }
+}
