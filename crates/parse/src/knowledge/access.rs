@@ -194,13 +194,7 @@ mod tests {
     fn check(request: &str, expected: Option<(&str, &str, &[&str])>) {
         let (method, target) = request.split_once(' ').unwrap();
         let (method, target) = (method.to_owned(), target.to_owned());
-        let action = Knowledge::embedded().action(&Exchange {
-            method,
-            target,
-            status: None,
-            seconds: None,
-            client: None,
-        });
+        let action = Knowledge::embedded().action(&Exchange { method, target, ..Exchange::default() });
         let found = action.map(|action| {
             let ids: Vec<_> = action.mentions.iter().map(|mention| mention.kind.name()).collect();
             (action.name, action.service, ids)

@@ -146,7 +146,7 @@ mod tests {
         );
         check(
             "patterns = ['it broke']\nsamples = ['it broke']\n[[signature]]\nslug = 'a'\ntitle = 'A'\npatterns = ['it broke']\nsamples = ['it broke']",
-            "text:6: signature `a` stands here twice",
+            "text:7: signature `a` stands here twice",
         );
     }
 

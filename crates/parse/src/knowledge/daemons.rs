@@ -40,7 +40,7 @@ pub(super) struct DaemonEntry {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LayoutEntry {
     /// A template: a placeholder matches a part of one folder's name, `{:rest}` any number of folders, `{:int}` a number
-    /// of five digits or more.
+    /// of five digits or more, `{:hex}` the id of a container.
     path: String,
     disabled: bool,
     /// Only folders that look like hosts are hosts.
@@ -368,6 +368,7 @@ impl Layout {
                 Piece::End => {}
                 Piece::Literal(literal) => source.push_str(&regex_syntax::escape(&literal)),
                 Piece::Placeholder { name, shape: Shape::Rest } if name.is_empty() => source.push_str(".*"),
+                Piece::Placeholder { shape: Shape::Hex, .. } => source.push_str("[0-9a-f]{12,}"),
                 // Five digits or more: `compute-3` is not the third case of `compute`.
                 Piece::Placeholder { shape: Shape::Int, .. } => source.push_str("[0-9]{5,}"),
                 Piece::Placeholder { name, .. } => match name.as_str() {
