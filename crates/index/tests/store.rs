@@ -51,7 +51,7 @@ fn controller(path: &str) -> Source {
 }
 
 fn small() -> Options {
-    Options { segment_bytes: 8 << 10, draft_bytes: 4 << 10 }
+    Options { segment_bytes: 64 << 10, draft_bytes: 16 << 10 }
 }
 
 fn id(text: &str) -> Id {
@@ -119,7 +119,7 @@ fn steps() -> impl Strategy<Value = Vec<(u32, usize, usize, u64, bool)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_store_answers_like_a_naive_model(steps in steps()) {
         let folder = tempfile::tempdir().unwrap();
