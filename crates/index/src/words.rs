@@ -305,7 +305,7 @@ mod tests {
                 "0",
             ],
         );
-        check("instance-0000009f", &["instance", "0000009f", "[instance-0000009f]", "id instance-0000009f"]);
+        check("instance-0000009f", &["instance", "0000009f", "id instance-0000009f"]);
         check("/var/log/no_such.log:", &["var", "log", "no_such", "log", "[var/log/no_such.log]"]);
         check("340882cbe4f1a9b7039785867dc13fdf43a478f3 größe", &["größe"]);
     }
