@@ -206,9 +206,7 @@ fn embedded_files() -> Vec<(String, String)> {
         for entry in folder.entries() {
             match entry {
                 DirEntry::Dir(inner) => walk(inner, files),
-                DirEntry::File(file)
-                    if file.path().extension().is_some_and(|extension| extension == "toml") =>
-                {
+                DirEntry::File(file) if holds_entries(file.path()) => {
                     let text = file.contents_utf8().unwrap_or_default();
                     files.push((format!("filters/{}", file.path().display()), text.to_owned()));
                 }
@@ -230,12 +228,17 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FilterError> {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {
             files.extend(toml_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if holds_entries(&path) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// The words of notifications' payloads stand in a file of another shape, which the format of notifications reads.
+fn holds_entries(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml") && !path.ends_with("notifications.toml")
 }
 
 #[cfg(test)]
