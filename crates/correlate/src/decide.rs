@@ -7,9 +7,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Candidate, Event, Link, LinkKind, Reason, Role, Scope, Severity, SignatureMatch, Timestamp};
+use model::{
+    Candidate, Event, Link, LinkKind, Reason, Role, Scope, Severity, Signature, SignatureMatch, Timestamp,
+};
 
 use crate::baseline::{Baseline, template};
+use crate::gather::order;
 use crate::outcome::Course;
 
 /// Points, where a signature of depth 0 has `KNOWN` and one of depth 100 has `KNOWN + DEEPEST`.
@@ -25,8 +28,11 @@ const DEEPEST_TIER: f32 = 14.0;
 /// A wrapper that quotes the cause, when nothing nearer to the root is left.
 const QUOTED: f32 = -7.0;
 const AFTER_THE_END: f32 = -14.0;
+const EARLIER_ATTEMPT: f32 = -5.0;
 const HEALTHY_TOO: f32 = -34.0;
 const EXPLAINS: f32 = 6.0;
+const NOTIFICATION: f32 = -26.0;
+const REPEATED: f32 = -12.0;
 /// The score at which a line is as likely the cause as not.
 const EVEN: f32 = 42.0;
 const SPREAD: f32 = 11.0;
@@ -40,13 +46,8 @@ pub(crate) fn candidates(
     let mut weighed: Vec<Candidate> =
         events.iter().filter_map(|(event, link)| weigh(event, link, course, baseline)).collect();
     weighed.retain(|candidate| candidate.score > 0.0);
-    promote_explanations(&mut weighed, events);
-    weighed.sort_by(|one, other| {
-        other
-            .score
-            .total_cmp(&one.score)
-            .then_with(|| crate::gather::order(&one.event).cmp(&crate::gather::order(&other.event)))
-    });
+    promote_explanations(&mut weighed, events, course);
+    drop_echoes(&mut weighed);
     let mut ranked = without_repeats(weighed);
     ranked.truncate(MOST_CANDIDATES);
     grade(&mut ranked);
@@ -110,8 +111,7 @@ impl Scale {
     }
 
     fn known(&mut self, found: &SignatureMatch) {
-        let depth = f32::from(found.signature.depth) / 100.0;
-        self.add(KNOWN + DEEPEST * depth, format!("known cause: {}", found.signature.title));
+        self.add(worth(&found.signature), format!("known cause: {}", found.signature.title));
     }
 
     /// `None` when the line says nothing that could explain a failure.
@@ -139,11 +139,11 @@ impl Scale {
         let (weight, text) = match link.kind {
             LinkKind::Request | LinkKind::Global | LinkKind::Adopted | LinkKind::Callee => (0.0, ""),
             LinkKind::Named => (-1.0, "its request id is named by a line of the request"),
-            LinkKind::Bridge => (-2.0, "tied by an event between services"),
-            LinkKind::Entity => (-3.0, "tied by a resource of the request"),
-            LinkKind::Notification => (-26.0, "a notification repeats what a log says first"),
+            LinkKind::Bridge => (-4.0, "tied by an event between services"),
+            LinkKind::Entity => (-6.0, "tied by a resource of the request"),
+            LinkKind::Notification => (NOTIFICATION, "a notification repeats what a log says first"),
             LinkKind::Predecessor => (-4.0, "an earlier request left the resource in this state"),
-            LinkKind::Nearby => (-28.0, "only near in time"),
+            LinkKind::Nearby => (-42.0, "only near in time"),
         };
         self.add(weight, text);
     }
@@ -153,6 +153,12 @@ impl Scale {
         let late = |end: Timestamp| event.timestamp.is_some_and(|at| at.seconds_since(end) > GRACE_SECONDS);
         if course.failed_at.is_some_and(late) {
             self.add(AFTER_THE_END, "said after the request had failed");
+        }
+        if event.notification.is_some() && self.reasons.iter().all(|reason| reason.weight != NOTIFICATION) {
+            self.add(NOTIFICATION, "a notification repeats what a log says first");
+        }
+        if course.was_left(event) {
+            self.add(EARLIER_ATTEMPT, "another host was tried after this one");
         }
         let common = baseline.commonness(event);
         if common > 0.02 {
@@ -171,77 +177,132 @@ fn telling_text(event: &Event) -> String {
     }
 }
 
-/// A message that is known to hide deeper causes gives way to one of them that stands near.
-fn promote_explanations(candidates: &mut [Candidate], events: &[(Arc<Event>, Link)]) {
-    let hiding: Vec<(&str, f32, Option<&str>)> = events
+/// A line near by that only says what a line of the request says itself adds nothing.
+fn drop_echoes(candidates: &mut Vec<Candidate>) {
+    const SHORTEST: usize = 24;
+    let own: Vec<String> = candidates
         .iter()
-        .flat_map(|(event, link)| event.signatures.iter().map(move |found| (event, link, found)))
-        .filter(|(_, link, _)| link.kind < LinkKind::Nearby)
-        .flat_map(|(event, _, found)| {
-            let score = score_of(candidates, event);
-            found.signature.explained_by.iter().map(move |slug| (slug.as_str(), score, event.host.as_deref()))
-        })
+        .filter(|candidate| candidate.link.kind < LinkKind::Nearby)
+        .map(|candidate| format!("{} {}", candidate.event.body, candidate.text))
         .collect();
-    let mut raised: Vec<(usize, f32)> = Vec::new();
-    for (at, candidate) in candidates.iter().enumerate() {
-        let explained =
-            hiding.iter().filter(|(slug, ..)| explains(candidate, slug)).map(|(_, score, _)| *score);
-        if let Some(best) = explained.max_by(f32::total_cmp)
-            && best + EXPLAINS > candidate.score
-        {
-            raised.push((at, best + EXPLAINS));
-        }
-    }
-    for (at, score) in raised {
-        let weight = score - candidates[at].score;
-        candidates[at].score = score;
-        candidates[at].reasons.push(Reason { text: "it explains what the request was told".into(), weight });
-    }
+    candidates.retain(|candidate| {
+        let text = candidate.text.as_str();
+        let echoes = text.len() >= SHORTEST && own.iter().any(|said| said.contains(text));
+        candidate.link.kind < LinkKind::Nearby || !echoes
+    });
 }
 
-fn score_of(candidates: &[Candidate], event: &Arc<Event>) -> f32 {
-    candidates
+/// A message that is known to hide deeper causes gives way to one of them that stands near.
+fn promote_explanations(candidates: &mut [Candidate], events: &[(Arc<Event>, Link)], course: &Course) {
+    let hiding: Vec<(&Event, &Signature)> = events
         .iter()
-        .find(|candidate| Arc::ptr_eq(&candidate.event, event))
-        .map_or(KNOWN, |candidate| candidate.score)
-}
-
-/// `compute.libvirt_down`, `database.*`, `@neutron-linuxbridge-agent`
-fn explains(candidate: &Candidate, what: &str) -> bool {
-    if let Some(daemon) = what.strip_prefix('@') {
-        return candidate.event.daemon.as_deref() == Some(daemon)
-            && candidate.event.severity >= Severity::Error;
-    }
-    let Some(signature) = &candidate.signature else { return false };
-    match what.strip_suffix('*') {
-        Some(family) => signature.slug.starts_with(family),
-        None => signature.slug == what,
-    }
-}
-
-/// One failure is printed many times; the earliest of the best stands for all.
-fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
-    let mut first: HashMap<(String, u64), usize> = HashMap::new();
-    let mut kept: Vec<Candidate> = Vec::new();
-    for candidate in ranked {
-        let key = match &candidate.signature {
-            Some(signature) => (signature.slug.clone(), 0),
-            None => (
-                candidate.event.exceptions.last().map_or_else(String::new, |last| last.message.clone()),
-                template_key(&candidate),
-            ),
-        };
-        if first.contains_key(&key) {
-            continue;
+        .filter(|(_, link)| link.kind < LinkKind::Nearby)
+        .flat_map(|(event, _)| event.signatures.iter().map(move |found| (&**event, &*found.signature)))
+        .filter(|(_, signature)| !signature.explained_by.is_empty())
+        .collect();
+    let own_words: Vec<bool> =
+        hiding.iter().map(|told| candidates.iter().any(|own| answers_itself(own, told, course))).collect();
+    for candidate in candidates {
+        let near = candidate.link.kind >= LinkKind::Nearby;
+        let open = hiding.iter().zip(&own_words).filter(|(_, explained)| !(near && **explained));
+        let explained = open.map(|(told, _)| told).filter(|told| explains(candidate, told, course));
+        let best = explained.map(|(_, signature)| worth(signature) + EXPLAINS).max_by(f32::total_cmp);
+        if let Some(score) = best.filter(|score| *score > candidate.score) {
+            let weight = score - candidate.score;
+            candidate.score = score;
+            candidate.reasons.push(Reason { text: "it explains what the request was told".into(), weight });
         }
-        first.insert(key, kept.len());
-        kept.push(candidate);
     }
+}
+
+/// Whether a line of the request itself says what the misleading message hides: then nothing near by has to.
+fn answers_itself(own: &Candidate, told: &(&Event, &Signature), course: &Course) -> bool {
+    let same_line = std::ptr::eq(&*own.event, told.0);
+    let deeper = own.signature.as_ref().is_some_and(|signature| signature.depth > told.1.depth);
+    own.link.kind < LinkKind::Nearby && ((same_line && deeper) || explains(own, told, course))
+}
+
+/// What is only near in time has to be on the same host, unless it is named outright or reaches the whole cloud.
+fn explains(candidate: &Candidate, (told, hiding): &(&Event, &Signature), course: &Course) -> bool {
+    const CLOCK_SECONDS: i64 = 1;
+    let slug = candidate.signature.as_ref().map(|signature| signature.slug.as_str());
+    let later = candidate.event.timestamp > told.timestamp.map(|at| at.plus_seconds(CLOCK_SECONDS));
+    let elsewhere = candidate.event.host != told.host && course.was_left(&candidate.event);
+    if later || elsewhere || slug == Some(hiding.slug.as_str()) {
+        return false;
+    }
+    let everywhere = candidate.signature.as_ref().is_some_and(|signature| signature.scope == Scope::Cloud);
+    let here = candidate.link.kind < LinkKind::Nearby || everywhere || candidate.event.host == told.host;
+    hiding.explained_by.iter().any(|what| match (what.strip_prefix('@'), what.strip_suffix('*')) {
+        (Some(daemon), _) => {
+            here && candidate.event.daemon.as_deref() == Some(daemon)
+                && candidate.event.severity >= Severity::Error
+        }
+        (None, Some(family)) => here && slug.is_some_and(|slug| slug.starts_with(family)),
+        (None, None) => slug == Some(what),
+    })
+}
+
+fn worth(signature: &Signature) -> f32 {
+    KNOWN + DEEPEST * f32::from(signature.depth) / 100.0
+}
+
+/// One failure is printed many times. The line that tells it best stands for all, with the points of the best of them;
+/// the others follow as what they are: repeats.
+fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
+    let mut groups: Vec<Vec<Candidate>> = Vec::new();
+    let mut group_of: HashMap<(String, u64), usize> = HashMap::new();
+    for candidate in ranked {
+        let group = *group_of.entry(failure_of(&candidate)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(candidate);
+    }
+    let mut kept: Vec<Candidate> = Vec::new();
+    for mut group in groups {
+        let best_score = group.iter().map(|candidate| candidate.score).fold(0.0, f32::max);
+        group.sort_by(|one, other| {
+            telling(other).cmp(&telling(one)).then_with(|| order(&one.event).cmp(&order(&other.event)))
+        });
+        group.dedup_by_key(|candidate| template(&candidate.event));
+        for (at, mut candidate) in group.into_iter().enumerate() {
+            candidate.score = if at == 0 { best_score } else { candidate.score.min(best_score) + REPEATED };
+            kept.push(candidate);
+        }
+    }
+    kept.sort_by(|one, other| {
+        other.score.total_cmp(&one.score).then_with(|| order(&one.event).cmp(&order(&other.event)))
+    });
     kept
 }
 
-fn template_key(candidate: &Candidate) -> u64 {
-    if candidate.event.exceptions.is_empty() { template(&candidate.event) } else { 0 }
+/// What the line says happened: its signature, else its innermost exception, else its message.
+fn failure_of(candidate: &Candidate) -> (String, u64) {
+    match (&candidate.signature, candidate.event.exceptions.last()) {
+        // An outage of the broker or the database shows itself in many words.
+        (Some(signature), _) if signature.scope == Scope::Cloud => (family(&signature.slug).to_owned(), 0),
+        (Some(signature), _) => (signature.slug.clone(), 0),
+        (None, Some(innermost)) => (innermost.message.clone(), 1),
+        (None, None) => (String::new(), template(&candidate.event)),
+    }
+}
+
+fn family(slug: &str) -> &str {
+    slug.split('.').next().unwrap_or(slug)
+}
+
+/// The best witness: a line of the request itself, not a notification, said in time, by the deepest program; one that
+/// carries the exception before one that leads to it.
+fn telling(candidate: &Candidate) -> (bool, bool, bool, u8, bool) {
+    let late = candidate.reasons.iter().any(|reason| reason.weight == AFTER_THE_END);
+    (
+        candidate.link.kind < LinkKind::Nearby,
+        candidate.link.kind != LinkKind::Notification && candidate.event.notification.is_none(),
+        !late,
+        candidate.event.tier,
+        !candidate.event.exceptions.is_empty(),
+    )
 }
 
 /// From points to probability: how good the line is by itself, and how far it stands before the next one.

@@ -7,7 +7,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{Event, Id, IdKind, Link, LinkKind, Mention, Severity, TimeRange, Timestamp, Uuid};
+use model::{
+    Event, Id, IdKind, Link, LinkKind, Mark, Mention, Severity, SignatureMatch, TimeRange, Timestamp, Uuid,
+};
 
 use crate::evidence::Evidence;
 
@@ -92,10 +94,11 @@ pub(crate) fn gather(request: &Id, evidence: &impl Evidence) -> Gathered {
 fn add_own(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence) {
     let events: Vec<_> = evidence.with_id(request, TimeRange::ALL);
     let owner = owner_of(&events, request);
+    let unauthenticated = is_short_lived(&events);
     let via = || Some(request.clone());
     for event in &events {
         let context = &event.context;
-        let (kind, confidence) = if context.anonymous {
+        let (kind, confidence) = if context.anonymous && !unauthenticated {
             continue;
         } else if event.notification.is_some() {
             (LinkKind::Notification, 0.95)
@@ -115,10 +118,20 @@ fn add_own(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence) {
             gathered.user =
                 gathered.user.take().or_else(|| context.user.clone().filter(|_| kind == LinkKind::Request));
             extend(&mut gathered.window, event);
-            note_resources(gathered, event);
+            note_resources(gathered, event, kind);
         }
         gathered.add(event, Link { kind, confidence, via: via() });
     }
+}
+
+/// A call without identity (a log-in, a call with a bad token) is over at once; a process keeps its id for days.
+pub(crate) fn is_short_lived(events: &[Arc<Event>]) -> bool {
+    const MOST_LINES: usize = 40;
+    const LONGEST_SECONDS: f64 = 20.0;
+    let times = || events.iter().filter_map(|event| event.timestamp);
+    let (Some(first), Some(last)) = (times().min(), times().max()) else { return false };
+    let one_process = events.iter().all(|event| event.process == events[0].process);
+    events.len() <= MOST_LINES && last.seconds_since(first) <= LONGEST_SECONDS && one_process
 }
 
 /// The service that gave the request its id: the one whose front door answered, else the one closest to the user.
@@ -147,7 +160,7 @@ fn add_calls(gathered: &mut Gathered, evidence: &impl Evidence) {
             {
                 continue;
             }
-            note_resources(gathered, &event);
+            note_resources(gathered, &event, LinkKind::Callee);
             gathered.add(&event, Link { kind: LinkKind::Callee, confidence: 0.95, via: Some(call.clone()) });
         }
     }
@@ -177,7 +190,7 @@ fn add_child(gathered: &mut Gathered, call: &Id, window: TimeRange, evidence: &i
         let theirs =
             event.context.request.as_ref() == Some(call) || event.context.global.as_ref() == Some(call);
         if theirs && !event.context.anonymous && !gathered.contains(&event) {
-            note_resources(gathered, &event);
+            note_resources(gathered, &event, LinkKind::Named);
             gathered.add(&event, Link { kind: LinkKind::Named, confidence: 0.85, via: Some(call.clone()) });
         }
     }
@@ -197,7 +210,7 @@ fn add_resources(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence
     let Some(window) = gathered.window.map(|window| window.widened(SECONDS_BEFORE, SECONDS_AFTER)) else {
         return;
     };
-    let owner_tier = owner_tier(gathered);
+    let owner = owner_of_lines(gathered);
     let mut done = HashSet::new();
     let mut children = BTreeSet::new();
     for _round in 0..3 {
@@ -211,8 +224,8 @@ fn add_resources(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence
                 match stranger(&event, gathered, request) {
                     Stranger::Nobody => add_by_resource(gathered, &event, &resource.id, 0.85),
                     Stranger::Service => add_by_resource(gathered, &event, &resource.id, 0.65),
-                    Stranger::Other(id) if owner_tier.is_some_and(|tier| tier < event.tier) => {
-                        _ = children.insert(id)
+                    Stranger::Other(id) if is_deeper_call(&event, owner.as_ref()) => {
+                        children.insert(id);
                     }
                     Stranger::Other(_) => {}
                 }
@@ -225,20 +238,38 @@ fn add_resources(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence
     }
 }
 
+/// Work on our resource that a deeper service was asked for, without any word of who asked.
+fn is_deeper_call(event: &Event, owner: Option<&Owner>) -> bool {
+    let asked =
+        event.exchange.as_ref().is_some_and(|exchange| exchange.changes() && exchange.action.is_some());
+    let attempts =
+        |found: &SignatureMatch| matches!(found.signature.mark, Some(Mark::Attempted | Mark::AttemptFailed));
+    let deeper = owner.is_some_and(|owner| owner.tier < event.tier && owner.service != event.service);
+    deeper && event.context.global.is_none() && (asked || event.signatures.iter().any(attempts))
+}
+
 fn add_by_resource(gathered: &mut Gathered, event: &Arc<Event>, resource: &Id, confidence: f32) {
     let kind = match event.notification {
         Some(_) => LinkKind::Notification,
         None if named_calls(event).next().is_some() => LinkKind::Bridge,
         None => LinkKind::Entity,
     };
-    note_resources(gathered, event);
+    note_resources(gathered, event, kind);
     gathered.add(event, Link { kind, confidence, via: Some(resource.clone()) });
 }
 
-/// The tier of an orchestrating owner (one that stands above the services whose API it calls).
-fn owner_tier(gathered: &Gathered) -> Option<u8> {
-    let own = gathered.found.values().filter(|(_, link)| link.kind == LinkKind::Request);
-    own.map(|(event, _)| event.tier).filter(|tier| *tier > 0).max()
+/// Who gave the request its id.
+struct Owner {
+    service: Option<String>,
+    /// Of its deepest program.
+    tier: u8,
+}
+
+fn owner_of_lines(gathered: &Gathered) -> Option<Owner> {
+    let own =
+        gathered.found.values().filter(|(event, link)| link.kind == LinkKind::Request && event.tier > 0);
+    let deepest = own.map(|(event, _)| event).max_by_key(|event| (event.tier, &event.service))?;
+    Some(Owner { service: deepest.service.clone(), tier: deepest.tier })
 }
 
 /// On whose behalf a line that names our resource was written.
@@ -273,29 +304,41 @@ fn stranger(event: &Event, gathered: &Gathered, request: &Id) -> Stranger {
     }
 }
 
-fn is_cause(found: &model::SignatureMatch) -> bool {
+fn is_cause(found: &SignatureMatch) -> bool {
     found.signature.role == model::Role::Cause
 }
 
 /// Takes over the resources that a line shows to be ours.
-fn note_resources(gathered: &mut Gathered, event: &Event) {
+fn note_resources(gathered: &mut Gathered, event: &Event, link: LinkKind) {
     if event.exchange.as_ref().is_some_and(|exchange| !exchange.changes()) {
         return;
     }
-    let mut seen: HashMap<IdKind, &Id> = HashMap::new();
     let joining = || event.mentions.iter().filter(|mention| mention.kind.joins());
     if joining().filter(|mention| mention.kind == IdKind::Instance).count() > MAX_INSTANCES_PER_LINE {
         return;
     }
+    let mut seen: HashMap<IdKind, &Id> = HashMap::new();
     for mention in joining() {
         // The first of a kind is what the line is about; later ones may be anything.
-        if *seen.entry(mention.kind).or_insert(&mention.id) != &mention.id && event.notification.is_none() {
+        let is_first = *seen.entry(mention.kind).or_insert(&mention.id) == &mention.id;
+        if !(is_first || event.notification.is_some()) || !may_own(mention.kind, link) {
             continue;
         }
         gathered.add_resource(mention.clone());
         if let (IdKind::Port, Id::Uuid(port)) = (mention.kind, &mention.id) {
             gathered.add_resource(device_of(*port));
         }
+    }
+}
+
+/// Only the service that we asked itself says which instance we asked for: under our id a compute host also puts the
+/// books of all its instances in order.
+fn may_own(kind: IdKind, link: LinkKind) -> bool {
+    match kind {
+        IdKind::Instance | IdKind::Migration => {
+            matches!(link, LinkKind::Request | LinkKind::Named | LinkKind::Notification)
+        }
+        _ => true,
     }
 }
 

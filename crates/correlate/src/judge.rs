@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Event, Id, IdKind, Link, LinkKind, Outcome, Role, TimeRange, Timestamp, Trace, Verdict};
+use model::{Event, Id, IdKind, Link, LinkKind, Outcome, Role, Scope, TimeRange, Timestamp, Trace, Verdict};
 
 use crate::baseline::Baseline;
 use crate::evidence::Evidence;
@@ -112,10 +112,18 @@ fn add_troubles(gathered: &mut Gathered, evidence: &impl Evidence) {
     for event in evidence.troubles(window.widened(TROUBLE_SECONDS_BEFORE, TROUBLE_SECONDS_AFTER)) {
         let of_another = event.context.request.is_some() && !event.context.anonymous;
         let near_host = event.host.as_ref().is_some_and(|host| hosts.contains(host));
-        let reaches = event.signatures.iter().any(|found| {
-            found.signature.role == Role::Cause && found.signature.scope != model::Scope::Request
+        let reach = event
+            .signatures
+            .iter()
+            .filter(|found| found.signature.role == Role::Cause)
+            .map(|found| found.signature.scope);
+        let (mut whole_host, mut whole_cloud) = (false, false);
+        reach.for_each(|scope| match scope {
+            Scope::Cloud => whole_cloud = true,
+            Scope::Host => whole_host = true,
+            Scope::Request => {}
         });
-        if (near_host && !of_another) || reaches {
+        if whole_cloud || (!of_another && (near_host || whole_host)) {
             gathered.add(&event, Link { kind: LinkKind::Nearby, confidence: 0.5, via: None });
         }
     }

@@ -15,6 +15,18 @@ pub(crate) struct Course {
     pub(crate) failed_at: Option<Timestamp>,
     /// Where the user was told.
     pub(crate) last_word: Option<Arc<Event>>,
+    /// Hosts that were tried, in this order.
+    tried: Vec<String>,
+}
+
+impl Course {
+    /// Whether the event is of a host that was tried and given up for another.
+    pub(crate) fn was_left(&self, event: &Event) -> bool {
+        let (Some(host), Some((last, earlier))) = (&event.host, self.tried.split_last()) else {
+            return false;
+        };
+        host != last && earlier.contains(host)
+    }
 }
 
 pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Course {
@@ -43,7 +55,8 @@ pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &
         Outcome::Failed => final_failures().next().or(last_word.as_ref()).and_then(|event| event.timestamp),
         Outcome::Succeeded | Outcome::Unfinished => None,
     };
-    Course { request, outcome, failed_at, last_word }
+    let tried = marks(events, Mark::Attempted).filter_map(|(event, _)| event.host.clone()).collect();
+    Course { request, outcome, failed_at, last_word, tried }
 }
 
 fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Request {
@@ -102,7 +115,9 @@ fn front_door<'a>(
             .filter(|(event, _)| event.context.request.as_ref() == Some(id))
             .filter_map(|(event, link)| Some((event, event.exchange.as_ref()?, link.kind)))
     };
-    let named = own().find(|(_, exchange, kind)| exchange.action.is_some() && *kind == LinkKind::Request);
+    let asked = |exchange: &Exchange, kind: LinkKind| kind == LinkKind::Request && exchange.action.is_some();
+    let answered = own().find(|(_, exchange, kind)| asked(exchange, *kind) && exchange.status.is_some());
+    let named = || own().find(|(_, exchange, kind)| asked(exchange, *kind));
     let changing = || own().find(|(_, exchange, kind)| exchange.changes() && *kind == LinkKind::Request);
     let any = || own().find(|(_, _, kind)| *kind == LinkKind::Request);
     // A client that chose the request id itself: its id is everybody's global id.
@@ -112,7 +127,12 @@ fn front_door<'a>(
             .filter_map(|(event, _)| Some((event, event.exchange.as_ref()?, LinkKind::Global)))
             .find(|found| found.1.action.is_some())
     };
-    named.or_else(changing).or_else(any).or_else(global).map(|(event, exchange, _)| (event, exchange))
+    answered
+        .or_else(named)
+        .or_else(changing)
+        .or_else(any)
+        .or_else(global)
+        .map(|(event, exchange, _)| (event, exchange))
 }
 
 fn refusal(id: &model::Id, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> {
@@ -138,7 +158,9 @@ fn unmarked(id: &model::Id, events: &[(Arc<Event>, Link)], request: &Request) ->
         let harmless =
             event.signatures.iter().any(|found| matches!(found.signature.role, Role::Noise | Role::Stage));
         let names_cause = event.signatures.iter().any(|found| found.signature.role == Role::Cause);
-        link.kind <= LinkKind::Entity && event.severity >= Severity::Error && (names_cause || !harmless)
+        let loud = event.severity >= Severity::Error
+            || (names_cause && event.severity >= Severity::Warning && event.context.anonymous);
+        link.kind <= LinkKind::Entity && loud && (names_cause || !harmless)
     };
     let accepted_only = matches!(request.status, None | Some(202));
     match events.iter().any(|entry| complains(&entry)) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use model::{Event, Id, IdKind, Severity, TimeRange, Timestamp};
 
 use crate::evidence::Evidence;
+use crate::gather::is_short_lived;
 
 /// What somebody asked about.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) fn resolve(id: &Id, evidence: &impl Evidence) -> Asked {
         return Asked::Resource(requests);
     }
     if events.iter().any(|event| carried(&event)) {
-        return Asked::Process;
+        return if is_short_lived(&events) { Asked::Request(id.clone()) } else { Asked::Process };
     }
     // A request id that stands only in other lines' text.
     match events

@@ -119,14 +119,10 @@ fn exception_line(line: &str) -> Option<Exception> {
     Some(Exception { class: class.to_owned(), message: message.to_owned() })
 }
 
-/// A dotted path to a name in capitals, or a name that says what it is.
+/// A dotted path to a name with a capital, or a name that says what it is.
 fn is_class(text: &str) -> bool {
     let mut segments = text.rsplit('.');
-    let Some(name) =
-        segments.next().filter(|name| name.starts_with(|first: char| first.is_ascii_uppercase()))
-    else {
-        return false;
-    };
+    let Some(name) = segments.next() else { return false };
     let mut modules = segments.peekable();
     let dotted = modules.peek().is_some();
     let identifier =
@@ -136,7 +132,9 @@ fn is_class(text: &str) -> bool {
             .iter()
             .any(|ending| name.ends_with(ending));
     let is_name = name.bytes().any(|letter| letter.is_ascii_lowercase());
-    if dotted { is_name && modules.all(identifier) } else { speaks }
+    let is_capital = name.starts_with(|first: char| first.is_ascii_uppercase());
+    // `libvirt.libvirtError` is the one that everybody meets without a capital.
+    if dotted { is_name && (is_capital || speaks) && modules.all(identifier) } else { is_capital && speaks }
 }
 
 /// A traceback inside one line: a Python list of its lines (oslo.messaging's `Remote error`), or a text with `\n`
