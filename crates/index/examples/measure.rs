@@ -93,6 +93,7 @@ fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
                 },
                 continues: before.map(|(head, _)| head).filter(|head| time.is_none() && *head < number),
                 defect: None,
+                notable: false,
             };
             (Line { number, text: text.to_vec() }, annotation)
         })

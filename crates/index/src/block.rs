@@ -117,6 +117,13 @@ pub(crate) const fn level_bit(severity: Severity) -> u8 {
     1 << severity as u8
 }
 
+/// Beside the levels: some line is notable.
+pub(crate) const NOTABLE: u8 = 0x80;
+
+pub(crate) fn level_bits(annotation: &Annotation) -> u8 {
+    level_bit(annotation.severity) | if annotation.notable { NOTABLE } else { 0 }
+}
+
 const DEFECTS: [Defect; 6] = [
     Defect::UnknownFormat,
     Defect::BadEncoding,
@@ -150,12 +157,13 @@ pub(crate) fn encode(rows: &Rows, formats: &mut Vec<&'static str>) -> Vec<u8> {
     out.0
 }
 
-/// Severity in three bits, a bit for a known time, the defect in three more.
+/// Severity in three bits, a bit for a known time, the defect in three more, a bit for a notable line.
 fn flags(annotation: &Annotation) -> u8 {
     let defect =
         annotation.defect.as_ref().and_then(|defect| DEFECTS.iter().position(|other| other == defect));
     let defect = defect.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0);
-    annotation.severity as u8 | u8::from(annotation.timestamp.is_some()) << 3 | defect << 4
+    let (timed, notable) = (u8::from(annotation.timestamp.is_some()), u8::from(annotation.notable));
+    annotation.severity as u8 | timed << 3 | defect << 4 | notable << 7
 }
 
 /// Differences, in the coarsest unit that loses nothing.
@@ -203,7 +211,8 @@ pub(crate) fn decode(bytes: &[u8], first: u64, count: usize, formats: &[&'static
     for flag in flags {
         let mut annotation = Annotation {
             severity: *Severity::ALL.get(usize::from(flag & 7))?,
-            defect: usize::from(flag >> 4).checked_sub(1).and_then(|at| DEFECTS.get(at).cloned()),
+            defect: usize::from(flag >> 4 & 7).checked_sub(1).and_then(|at| DEFECTS.get(at).cloned()),
+            notable: flag & 0x80 != 0,
             ..Annotation::default()
         };
         if flag & 8 != 0 {

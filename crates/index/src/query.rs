@@ -1,5 +1,6 @@
 use model::{Id, Severity, TimeRange};
 
+use crate::block::{NOTABLE, level_bit};
 use crate::reader::Reader;
 use crate::segment::Segment;
 use crate::words::{Piece, tokens};
@@ -69,8 +70,8 @@ pub(crate) fn candidates(reader: &Reader, segment: &Segment, query: &Query) -> V
             })
             .collect(),
         Query::Level(severity) => {
-            let below = crate::block::level_bit(*severity) - 1;
-            segment.entries.iter().map(|entry| entry.levels & !below != 0).collect()
+            let below = level_bit(*severity) - 1;
+            segment.entries.iter().map(|entry| entry.levels & !below & !NOTABLE != 0).collect()
         }
         Query::Time(range) => segment.entries.iter().map(|entry| entry.may_be_in(*range)).collect(),
     }

@@ -101,7 +101,7 @@ impl Reader {
         self.events(heads, range)
     }
 
-    /// The events in this stretch of time at this level or a higher one: of one host, with those of sources whose
+    /// The events in this stretch of time that are notable, or at this level or a higher one: of one host, with those of sources whose
     /// host is not known, or of all.
     pub fn events_near(
         &self,
@@ -122,7 +122,10 @@ impl Reader {
             let visible = self.visible(place);
             for (row, annotation) in block.rows.annotations.iter().enumerate() {
                 let in_range = annotation.timestamp.is_some_and(|time| range.contains(time));
-                if annotation.severity >= min_severity && in_range && block.rows.numbers[row] < visible {
+                if (annotation.severity >= min_severity || annotation.notable)
+                    && in_range
+                    && block.rows.numbers[row] < visible
+                {
                     heads.insert((entry.source, block.rows.head(row)));
                 }
             }

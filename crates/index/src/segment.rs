@@ -8,7 +8,7 @@ use model::{TimeRange, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 use zstd::bulk::{Compressor, decompress};
 
-use crate::block::{self, Block, Draft, Rows, level_bit};
+use crate::block::{self, Block, Draft, Rows, level_bits};
 use crate::codec::{Decoder, Encoder};
 use crate::ids::{self, Fence};
 use crate::manifest::{SourceId, sync_folder, write_synced};
@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) time: TimeRange,
     /// Some line has no time.
     untimed: bool,
-    /// One bit for each level.
+    /// One bit for each level, and one for notable lines.
     pub(crate) levels: u8,
     /// Heads of events that began in an earlier block and go on in this one.
     pub(crate) carried: Vec<u64>,
@@ -159,7 +159,7 @@ fn entry(source: SourceId, draft: &Draft, at: u64, columns: Piece, text: Piece) 
             end: times().max().unwrap_or(Timestamp::MIN),
         },
         untimed: times().count() < rows.len(),
-        levels: rows.annotations.iter().fold(0, |levels, annotation| levels | level_bit(annotation.severity)),
+        levels: rows.annotations.iter().fold(0, |levels, annotation| levels | level_bits(annotation)),
         carried,
     }
 }

@@ -30,6 +30,7 @@ fn annotation(number: u64) -> Annotation {
         severity: Severity::Info,
         continues: None,
         defect: None,
+        notable: false,
     }
 }
 
@@ -142,6 +143,7 @@ proptest! {
             annotation.severity = Severity::ALL[severity];
             annotation.timestamp = (severity != 3).then_some(time(number * 7 % 1000));
             annotation.defect = (severity == 4).then_some(Defect::BadTimestamp);
+            annotation.notable = distance == 5;
             let head = number.saturating_sub(distance);
             let is_head = naive.0.get(&(source, head)).is_some_and(|row| row.1.continues.is_none());
             annotation.continues = (distance % 3 != 0 && head < number && is_head).then_some(head);
@@ -174,7 +176,7 @@ proptest! {
         }
         let range = TimeRange { start: time(200), end: time(300) };
         let near = |row: &&(Line, Annotation)| {
-            row.1.severity >= Severity::Warning && row.1.timestamp.is_some_and(|at| range.contains(at))
+            (row.1.severity >= Severity::Warning || row.1.notable) && row.1.timestamp.is_some_and(|at| range.contains(at))
         };
         prop_assert_eq!(
             found(reader.events_near(None, range, Severity::Warning)),
