@@ -110,7 +110,10 @@ mod tests {
     fn results_of_test_programs_are_read() {
         let check = |line, expected| assert_eq!(test_result(line), expected, "{line}");
         check("test result: ok. 10 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out", Some((10, 0)));
-        check("test result: FAILED. 3 passed; 12 failed; 0 ignored; 0 measured; 0 filtered out", Some((3, 12)));
+        check(
+            "test result: FAILED. 3 passed; 12 failed; 0 ignored; 0 measured; 0 filtered out",
+            Some((3, 12)),
+        );
         check("test marking::passed; ... ok", None);
         check("test result: unheard of", None);
     }

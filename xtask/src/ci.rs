@@ -19,7 +19,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let mut tally = check::check_all()?;
     tally.step("score", || {
         println!("\nHow often `why` is right:");
-        let score = score::measure(None)?;
+        let score = score::measure(None, score::Depth::Full)?;
         println!("{score}");
         score::require(&score, &Bar::parse_list(&format!("{BARS},{LEAVE_ONE_OUT_BAR}"))?)
     });

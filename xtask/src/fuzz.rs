@@ -45,7 +45,11 @@ pub(crate) fn install_missing() -> Result<()> {
 pub(crate) fn fuzz(seconds: u64, only: Option<&str>) -> Result<()> {
     let mut targets = targets()?;
     if let Some(only) = only {
-        ensure!(targets.iter().any(|target| target == only), "no such target; there are {}", targets.join(", "));
+        ensure!(
+            targets.iter().any(|target| target == only),
+            "no such target; there are {}",
+            targets.join(", ")
+        );
         targets.retain(|target| target == only);
     }
     for target in &targets {
@@ -76,7 +80,9 @@ fn targets() -> Result<Vec<String>> {
 fn fuzz_target(target: &str, seconds: u64) -> Result<()> {
     let found = format!("{FOLDER}/corpus/{target}");
     fs::create_dir_all(project_root().join(&found))?;
-    let limits = [&format!("-max_total_time={seconds}"), "-timeout=10", "-max_len=16384", "-print_final_stats=1"];
-    let start = ["cargo", "+nightly", "fuzz", "run", "--fuzz-dir", FOLDER, target, &found, "crates/parse/corpus"];
+    let limits =
+        [&format!("-max_total_time={seconds}"), "-timeout=10", "-max_len=16384", "-print_final_stats=1"];
+    let start =
+        ["cargo", "+nightly", "fuzz", "run", "--fuzz-dir", FOLDER, target, &found, "crates/parse/corpus"];
     run_command(command(&[&start[..], &["--"], &limits].concat()))
 }

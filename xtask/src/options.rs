@@ -23,7 +23,8 @@ impl Options {
     /// Takes `name VALUE` or `name=VALUE` away.
     pub(crate) fn value<T: FromStr>(&mut self, name: &str) -> Result<Option<T>> {
         let with_value = |argument: &str| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned());
-        let found = self.arguments.iter().position(|argument| argument == name || with_value(argument).is_some());
+        let found =
+            self.arguments.iter().position(|argument| argument == name || with_value(argument).is_some());
         let Some(at) = found else { return Ok(None) };
         let argument = self.arguments.remove(at);
         let text = match with_value(&argument) {
