@@ -309,4 +309,41 @@ mod tests {
         assert!(printed.contains("top1                1 of 2 = 50.0 %\n"), "{printed}");
         assert!(printed.ends_with("seconds             median 0.100, p95 0.190, 20 calls"), "{printed}");
     }
+
+    /// Stands in for the program: knows one line by two signatures, and another only by one of them.
+    const STUB: &str = r#"#!/bin/sh
+case "$*" in
+  import*) exit 0 ;;
+  *one.signature*other.signature*req-structure) line=10 signature=null ;;
+  *one.signature*other.signature*) line=1 signature=null ;;
+  *one.signature*) line=10 signature='"other.signature"' ;;
+  *) line=10 signature='"one.signature"' ;;
+esac
+candidate="{\"file\": \"host/a.log\", \"line\": $line, \"signature\": $signature}"
+echo "{\"outcome\": \"failed\", \"cause\": $candidate, \"candidates\": [$candidate]}"
+"#;
+
+    fn case(id: &str) -> String {
+        format!(
+            r#"{{"case": "{id}", "request_id": "req-{id}", "instance_uuid": null, "root_cause_class": "quota",
+                "root_cause": {{"file": "logs/host/a.log", "line": 10}}}}"#
+        )
+        .replace('\n', " ")
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_class_is_left_with_structure_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let cloud = tempfile::tempdir().unwrap();
+        let binary = cloud.path().join("culprit");
+        fs::write(&binary, STUB).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(cloud.path().join("cases.jsonl"), [case("structure"), case("other")].join("\n")).unwrap();
+
+        let examination = Examination::prepare(&binary, cloud.path(), Path::new("store")).unwrap();
+        let score = examination.mark().unwrap();
+        assert_eq!((score.shares["top1"], score.seconds.len()), (Share { right: 2, all: 2 }, 2));
+        assert_eq!(examination.leave_one_class_out().unwrap(), Share { right: 1, all: 2 });
+    }
 }
