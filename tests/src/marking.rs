@@ -51,7 +51,7 @@ pub struct Candidate {
     pub end_line: Option<u64>,
     pub confidence: Option<f64>,
     /// The slug of the signature that fits the line.
-    pub signature: Option<String>,
+    pub slug: Option<String>,
     pub role: Option<String>,
     pub text: String,
 }
@@ -107,7 +107,7 @@ impl Case {
         (answer.cause.iter().chain(&answer.candidates))
             .filter(|candidate| self.accepts(candidate))
             .filter(|candidate| candidate.role.as_deref().is_none_or(|role| role == "cause"))
-            .filter_map(|candidate| candidate.signature.clone())
+            .filter_map(|candidate| candidate.slug.clone())
             .collect()
     }
 
@@ -219,9 +219,9 @@ mod tests {
         let case: Case = serde_json::from_str(EXPLAINED).unwrap();
         let own = case.own_signatures(
             &serde_json::from_str(&failed(&[
-                r#"{"file": "nova-api.log", "line": 1, "signature": "other.cause"}"#,
-                r#"{"file": "nova-api.log", "line": 10, "signature": "nova.quota", "role": "cause"}"#,
-                r#"{"file": "l3.log", "line": 7, "signature": "some.wrapper", "role": "wrapper"}"#,
+                r#"{"file": "nova-api.log", "line": 1, "slug": "other.cause"}"#,
+                r#"{"file": "nova-api.log", "line": 10, "slug": "nova.quota", "role": "cause"}"#,
+                r#"{"file": "l3.log", "line": 7, "slug": "some.wrapper", "role": "wrapper"}"#,
                 r#"{"file": "l3.log", "line": 7}"#,
             ]))
             .unwrap(),

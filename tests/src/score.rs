@@ -314,12 +314,12 @@ mod tests {
     const STUB: &str = r#"#!/bin/sh
 case "$*" in
   import*) exit 0 ;;
-  *one.signature*other.signature*req-structure) line=10 signature=null ;;
-  *one.signature*other.signature*) line=1 signature=null ;;
-  *one.signature*) line=10 signature='"other.signature"' ;;
-  *) line=10 signature='"one.signature"' ;;
+  *one.signature*other.signature*req-structure) line=10 slug=null ;;
+  *one.signature*other.signature*) line=1 slug=null ;;
+  *one.signature*) line=10 slug='"other.signature"' ;;
+  *) line=10 slug='"one.signature"' ;;
 esac
-candidate="{\"file\": \"host/a.log\", \"line\": $line, \"signature\": $signature}"
+candidate="{\"file\": \"host/a.log\", \"line\": $line, \"slug\": $slug}"
 echo "{\"outcome\": \"failed\", \"cause\": $candidate, \"candidates\": [$candidate]}"
 "#;
 
