@@ -1,1 +1,8 @@
-//! End-to-end tests of the `culprit` binary.
+//! What the end-to-end tests share with `cargo xtask`: the recorded cloud, the built program, and how its answers are marked.
+//!
+//! Read [`score::Score`] first. The recorded cloud's `cases.jsonl` holds the answers and is never imported.
+
+pub mod binary;
+pub mod corpus;
+pub mod marking;
+pub mod score;

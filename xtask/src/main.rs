@@ -1,1 +1,70 @@
-fn main() {}
+//! The project's own tooling: one command sets up a machine and checks everything.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to a developer")]
+
+mod bench;
+mod check;
+mod ci;
+mod command;
+mod fuzz;
+mod options;
+mod pack;
+mod score;
+mod setup;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use options::Options;
+
+const HELP: &str = "\
+Checks, measures and packs this project.
+
+Usage: cargo xtask COMMAND [OPTIONS]
+
+Commands:
+  test              Install what is missing, then check formatting, lints, tests, docs and filters
+  setup             Install what is missing, and nothing else
+  fuzz              Run every fuzz target for a minute
+  bench             Run the benchmarks, print one table
+  score             Ask about a cloud whose true causes are known, print how often the answer is right
+  pack-corpus       Pack a recorded cloud into the repository's archive
+  ci                What continuous integration runs: test, score with its bars, a short fuzz
+
+`cargo xtask COMMAND --help` tells more.";
+
+type Command = fn(Options) -> Result<()>;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match run(arguments.next().as_deref(), arguments.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
+    let (help, command): (&str, Command) = match name {
+        Some("test") => (check::HELP, check::run),
+        Some("setup") => (setup::HELP, setup::run),
+        Some("fuzz") => (fuzz::HELP, fuzz::run),
+        Some("bench") => (bench::HELP, bench::run),
+        Some("score") => (score::HELP, score::run),
+        Some("pack-corpus") => (pack::HELP, pack::run),
+        Some("ci") => (ci::HELP, ci::run),
+        None | Some("help" | "--help" | "-h") => {
+            println!("{HELP}");
+            return Ok(());
+        }
+        Some(other) => bail!("there is no command `{other}`\n\n{HELP}"),
+    };
+    if arguments.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
+        println!("{help}");
+        return Ok(());
+    }
+    command(Options::new(arguments))
+}

@@ -1,0 +1,76 @@
+//! The tools that this project needs, and how to get them.
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::command::{command, run as run_command, works};
+use crate::options::Options;
+
+pub(crate) const HELP: &str = "\
+Installs what is missing, and nothing else: Debian packages with apt-get (as root or with sudo), parts of the
+toolchain with rustup. Touches no network when nothing is missing.
+
+Usage: cargo xtask setup";
+
+/// A tool, how to see that it is there, and what brings it.
+struct Tool {
+    name: &'static str,
+    probe: &'static [&'static str],
+    source: Source,
+}
+
+enum Source {
+    Debian(&'static str),
+    Rustup(&'static str),
+}
+
+/// The compression libraries are compiled from C sources that come with their crates.
+const TOOLS: [Tool; 4] = [
+    Tool { name: "a C compiler", probe: &["cc", "--version"], source: Source::Debian("build-essential") },
+    Tool { name: "git", probe: &["git", "--version"], source: Source::Debian("git") },
+    Tool { name: "rustfmt", probe: &["cargo", "fmt", "--version"], source: Source::Rustup("rustfmt") },
+    Tool { name: "clippy", probe: &["cargo", "clippy", "--version"], source: Source::Rustup("clippy") },
+];
+
+pub(crate) fn run(options: Options) -> Result<()> {
+    options.finish()?;
+    install_missing()
+}
+
+pub(crate) fn install_missing() -> Result<()> {
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !works(tool.probe)).collect();
+    if missing.is_empty() {
+        println!("Every tool is there: {}.", TOOLS.map(|tool| tool.name).join(", "));
+    }
+    for tool in missing {
+        println!("{} is missing: installing it.", tool.name);
+        install(&tool.source).with_context(|| format!("failed to install {}", tool.name))?;
+        if !works(tool.probe) {
+            bail!("{} is still missing: `{}` fails", tool.name, tool.probe.join(" "));
+        }
+    }
+    Ok(())
+}
+
+fn install(source: &Source) -> Result<()> {
+    match source {
+        Source::Debian(package) => install_package(package),
+        Source::Rustup(component) => run_command(command(&["rustup", "component", "add", component])),
+    }
+}
+
+fn install_package(package: &str) -> Result<()> {
+    if !works(&["apt-get", "--version"]) {
+        bail!("this machine has no apt-get: please install what Debian calls `{package}`");
+    }
+    let apt = |arguments: &[&str]| {
+        let user: &[&str] = if is_root() { &[] } else { &["sudo"] };
+        let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+        run_command(command(&[user, &apt, arguments].concat()))
+    };
+    apt(&["update"])?;
+    apt(&["install", "--yes", "--no-install-recommends", package])
+}
+
+fn is_root() -> bool {
+    command(&["id", "-u"]).output().is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
