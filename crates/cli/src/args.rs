@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use model::Id;
+use model::{Id, Timestamp};
 
 /// Finds the true cause of failed OpenStack requests in logs and notifications
 #[derive(Clone, Debug, Parser)]
@@ -178,9 +178,9 @@ pub(crate) struct Requests {
     /// Only those that failed
     #[arg(long)]
     pub(crate) failed: bool,
-    /// Only those that began in the last while: `30m`, `12h`, `7d`
-    #[arg(long, value_name = "SPAN")]
-    pub(crate) since: Option<Span>,
+    /// Only those that began since then: `30m`, `12h`, `7d` ago, or a date in UTC
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Moment>,
     /// Stop after N requests; 0 is no limit
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
@@ -269,26 +269,24 @@ impl FromStr for Zone {
     }
 }
 
-/// A length of time, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span(pub(crate) i64);
+/// `12h` ago, or a date; what it means depends on the clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(String);
 
-impl FromStr for Span {
+impl Moment {
+    pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
+        query::moment(&self.0, now).unwrap_or(now)
+    }
+}
+
+impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no length of time: write `90s`, `30m`, `12h`, `7d` or `2w`");
-        let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-        let unit = match text.strip_prefix(digits) {
-            Some("s") => 1,
-            Some("m" | "min") => 60,
-            Some("h") => 3600,
-            Some("d") => 86_400,
-            Some("w") => 604_800,
-            _ => return Err(wrong()),
-        };
-        let number: i64 = digits.parse().map_err(|_| wrong())?;
-        number.checked_mul(unit).map(Self).ok_or_else(wrong)
+        if query::moment(text, Timestamp::default()).is_none() {
+            return Err("write how long ago (`30m`, `12h`, `7d`) or a date (`2026-11-21`, `2026-11-21T03:28`)".to_owned());
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

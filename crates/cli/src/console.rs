@@ -13,6 +13,7 @@ use crate::engine::Progress;
 use crate::exit::{Exit, Failure};
 use crate::render::Layout;
 use crate::render::screen::visible;
+use crate::render::style::CAUTION;
 
 const WIDTH_OF_A_PIPE: usize = 100;
 const NARROWEST: usize = 60;
@@ -23,7 +24,7 @@ const WIDEST_PROSE: usize = 200;
 pub(crate) struct Console {
     pub(crate) layout: Layout,
     pub(crate) json: bool,
-    quiet: bool,
+    pub(crate) quiet: bool,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -58,6 +59,12 @@ impl Console {
             // Nobody is left to be told when standard error is gone.
             drop(anstream::stderr().lock().write_all(text.as_bytes()));
         }
+    }
+
+    /// Something went wrong on the way to an answer.
+    pub(crate) fn warn(&self, text: &str) {
+        let style = CAUTION.bold();
+        self.remark(&format!("{style}warning:{style:#} {}\n", visible(text)));
     }
 
     /// The end of a command that found no answer.

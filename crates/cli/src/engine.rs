@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use correlate::Answer;
 use model::{Defect, Id, Severity, Summary, Timestamp};
+use parse::{FilterError, Finding, Knowledge};
+use query::QueryError;
 
-use crate::args::Zone;
+use crate::args::{AskedId, Zone};
 use crate::exit::{Exit, Failure};
 
 /// An event with its lines, or (when it did not match) a line of its surroundings.
@@ -118,9 +120,89 @@ pub(crate) struct FilterReport {
     pub(crate) findings: Vec<Finding>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Finding {
-    pub(crate) file: String,
-    pub(crate) line: usize,
-    pub(crate) what: String,
+impl ImportOptions {
+    pub(crate) fn new(store: PathBuf, filters: Option<PathBuf>) -> Self {
+        Self { store, filters, paths: Vec::new(), zones: Vec::new(), host: None, service: None, daemon: None }
+    }
+}
+
+/// Opens stores and answers.
+#[derive(Debug)]
+pub(crate) struct Engine {}
+
+impl Engine {
+    pub(crate) fn open(store: &Path, filters: Option<&Path>) -> Result<Self, Failure> {
+        if !store.exists() {
+            return Err(no_store(store));
+        }
+        let _knowledge = knowledge(filters)?;
+        Err(not_wired("open the store"))
+    }
+
+    pub(crate) fn judge(&self, _id: &Id) -> Result<Answer, Failure> {
+        Err(not_wired("judge"))
+    }
+
+    pub(crate) fn lines(&self, _id: &Id, _context: usize) -> Result<Vec<Passage>, Failure> {
+        Err(not_wired("lines"))
+    }
+
+    pub(crate) fn search(&self, query: &str, now: Timestamp, _limit: usize) -> Result<Vec<Passage>, Failure> {
+        let _expression = query::parse(query, now).map_err(|error| bad_query(query, &error))?;
+        Err(not_wired("search"))
+    }
+
+    pub(crate) fn requests(&self, _filter: RequestFilter) -> Result<Vec<Summary>, Failure> {
+        Err(not_wired("requests"))
+    }
+}
+
+/// `progress` tells whether to go on.
+pub(crate) fn import(
+    options: ImportOptions,
+    _progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> Result<ImportReport, Failure> {
+    let _knowledge = knowledge(options.filters.as_deref())?;
+    Err(not_wired("import"))
+}
+
+pub(crate) fn check_filters(overlay: Option<&Path>) -> Result<FilterReport, Failure> {
+    let knowledge = knowledge(overlay)?;
+    Ok(FilterReport { signatures: knowledge.signatures().count(), findings: knowledge.check() })
+}
+
+/// Unpacks the built-in logs and tells the request to ask about.
+pub(crate) fn demo_logs(_into: &Path) -> Result<AskedId, Failure> {
+    Err(not_wired("demo"))
+}
+
+fn not_wired(what: &str) -> Failure {
+    Failure::because(Exit::Internal, format!("failed to {what}: the engine is not wired"))
+}
+
+fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
+    Knowledge::load(overlay).map_err(|error| match &error {
+        FilterError::Read { .. } => {
+            Failure::new(Exit::NoInput, error).advise("name a readable folder with --filters or CULPRIT_FILTERS")
+        }
+        FilterError::Broken { file, line, what } => {
+            let advice = format!("change line {line} of `{file}`, then run `culprit filters check`");
+            let cause = anyhow::anyhow!("{file}:{line}: {what}");
+            Failure::new(Exit::Data, cause.context("failed to read the filters")).advise(advice)
+        }
+    })
+}
+
+fn no_store(store: &Path) -> Failure {
+    let message = format!("failed to open the store `{}`: there is none yet", store.display());
+    Failure::because(Exit::NoInput, message)
+        .advise("`culprit import /var/log` makes one; `culprit why --logs PATH ID` needs none")
+}
+
+/// With the query, and a mark below the place where it stops making sense.
+fn bad_query(query: &str, error: &QueryError) -> Failure {
+    let mark = " ".repeat(error.column.saturating_sub(1));
+    let cause = anyhow::anyhow!("{}\n{query}\n{mark}^", error.problem);
+    let failure = Failure::new(Exit::Data, cause.context("failed to read the query"));
+    failure.advise(error.hint.as_deref().unwrap_or("`culprit search --help` has examples"))
 }

@@ -22,6 +22,9 @@ mod story;
 mod judge;
 mod stream;
 
+#[cfg(test)]
+mod tests;
+
 pub use baseline::Baseline;
 pub use evidence::Evidence;
 pub use judge::{Answer, Case, judge};

@@ -1,6 +1,6 @@
 //! Which requests an id stands for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{Event, Id, IdKind, Severity, TimeRange, Timestamp};
@@ -60,16 +60,22 @@ fn caller_of(id: &Id, events: &[Arc<Event>]) -> Option<Id> {
 #[must_use]
 pub fn requests_of(resource: &Id, evidence: &impl Evidence) -> Vec<Id> {
     const MOST: usize = 24;
+    let events = evidence.with_id(resource, TimeRange::ALL);
+    let mut callers: HashMap<&Id, &Id> = HashMap::new();
+    for event in &events {
+        if let (Some(call), Some(caller)) = (&event.context.request, &event.context.global) {
+            callers.insert(call, caller);
+        }
+    }
     let mut first_seen: BTreeMap<Id, (Option<Timestamp>, bool)> = BTreeMap::new();
-    for event in evidence.with_id(resource, TimeRange::ALL) {
+    for event in &events {
         let context = &event.context;
-        let Some(root) = context.global.as_ref().or(context.request.as_ref()).filter(|_| !context.anonymous)
-        else {
-            continue;
-        };
+        let local = context.request.as_ref().filter(|_| !context.anonymous);
+        let caller = || callers.get(local?).copied();
+        let Some(root) = context.global.as_ref().or_else(caller).or(local) else { continue };
         let known = first_seen.entry(root.clone()).or_insert((event.timestamp, false));
         known.0 = known.0.min(event.timestamp);
-        known.1 |= worked_on(&event);
+        known.1 |= worked_on(event);
     }
     let mut requests: Vec<(Option<Timestamp>, Id)> =
         first_seen.into_iter().filter(|(_, (_, worked))| *worked).map(|(id, (at, _))| (at, id)).collect();
@@ -81,8 +87,7 @@ pub fn requests_of(resource: &Id, evidence: &impl Evidence) -> Vec<Id> {
 
 fn worked_on(event: &Event) -> bool {
     let list = event.mentions.iter().filter(|mention| mention.kind == IdKind::Instance).count() > 4;
-    let changed =
-        event.exchange.as_ref().is_some_and(|exchange| exchange.changes() && exchange.action.is_some());
+    let changed = event.exchange.as_ref().is_some_and(model::Exchange::changes);
     let told =
         event.notification.is_some() || event.signatures.iter().any(|found| found.signature.mark.is_some());
     !list && (changed || told || (event.severity >= Severity::Warning && event.exchange.is_none()))

@@ -78,6 +78,12 @@ impl Correlator {
         self.baseline.merge(baseline);
     }
 
+    /// How many events are held.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
     fn take(&mut self, event: Arc<Event>) {
         let at = event.timestamp.unwrap_or(self.latest);
         self.latest = self.latest.max(at);

@@ -8,3 +8,6 @@
 
 mod format;
 mod header;
+mod knowledge;
+
+pub use knowledge::{Action, Daemon, FilterError, Finding, Knowledge, MessageLink, NamedIds};

@@ -1,0 +1,252 @@
+//! Filter files: where they come from, what may stand in them, and which entry wins.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, DirEntry, include_dir};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{access, daemons, ids, signatures};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../filters");
+
+/// Why the knowledge in `filters/` or in a site's own folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    #[error("failed to read the filters in `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{file}:{line}: {what}")]
+    Broken { file: String, line: usize, what: String },
+}
+
+/// A filter file as it is written. Every file may hold every kind of entry; the folders only keep order.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FilterFile {
+    signature: Vec<Spanned<signatures::Entry>>,
+    service: Vec<Spanned<daemons::ServiceEntry>>,
+    daemon: Vec<Spanned<daemons::DaemonEntry>>,
+    layout: Vec<Spanned<daemons::LayoutEntry>>,
+    folder: Vec<Spanned<daemons::FolderEntry>>,
+    keyword: Vec<Spanned<ids::KeywordEntry>>,
+    url: Vec<Spanned<ids::UrlEntry>>,
+    message: Vec<Spanned<ids::MessageEntry>>,
+    action: Vec<Spanned<access::ActionEntry>>,
+    front_end: Vec<Spanned<access::FrontEndEntry>>,
+}
+
+/// Everything that all files say, each entry once.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    pub(super) signatures: Entered<signatures::Entry>,
+    pub(super) services: Entered<daemons::ServiceEntry>,
+    pub(super) daemons: Entered<daemons::DaemonEntry>,
+    pub(super) layouts: Entered<daemons::LayoutEntry>,
+    pub(super) folders: Entered<daemons::FolderEntry>,
+    pub(super) keywords: Entered<ids::KeywordEntry>,
+    pub(super) urls: Entered<ids::UrlEntry>,
+    pub(super) messages: Entered<ids::MessageEntry>,
+    pub(super) actions: Entered<access::ActionEntry>,
+    pub(super) front_ends: Entered<access::FrontEndEntry>,
+    /// Entries that stand twice in one folder, with what they are called.
+    pub(super) repeated: Vec<(Place, String)>,
+}
+
+/// What tells an entry from others of its sort. A site's entry replaces the embedded one of the same key.
+pub(super) trait Keyed {
+    /// What the file calls this sort of entry.
+    const SORT: &'static str;
+    fn key(&self) -> String;
+    fn disabled(&self) -> bool;
+}
+
+/// Where an entry stands.
+#[derive(Clone)]
+pub(super) struct Place {
+    file: Arc<FileText>,
+    offset: usize,
+}
+
+#[derive(Debug)]
+struct FileText {
+    name: String,
+    text: String,
+}
+
+impl Place {
+    pub(super) fn file(&self) -> &str {
+        &self.file.name
+    }
+
+    pub(super) fn line(&self) -> usize {
+        line_at(&self.file.text, self.offset)
+    }
+
+    pub(super) fn broken(&self, what: impl Into<String>) -> FilterError {
+        FilterError::Broken { file: self.file().to_owned(), line: self.line(), what: what.into() }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.file(), self.line())
+    }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+/// Entries in the order of the files; a replaced one keeps its place.
+#[derive(Debug)]
+pub(super) struct Entered<T> {
+    entries: Vec<Option<(Place, T)>>,
+    /// Index and layer by key.
+    by_key: HashMap<String, (usize, usize)>,
+}
+
+impl<T> Default for Entered<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), by_key: HashMap::new() }
+    }
+}
+
+impl<T> IntoIterator for Entered<T> {
+    type Item = (Place, T);
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Option<(Place, T)>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter().flatten()
+    }
+}
+
+impl<T: Keyed> Entered<T> {
+    fn add(&mut self, layer: usize, place: Place, entry: T, repeated: &mut Vec<(Place, String)>) {
+        let key = entry.key();
+        let next = self.entries.len();
+        let (index, earlier) = *self.by_key.get(&key).unwrap_or(&(next, usize::MAX));
+        if earlier == layer {
+            repeated.push((place.clone(), format!("{} `{key}`", T::SORT)));
+        }
+        let entry = (!entry.disabled()).then_some((place, entry));
+        match self.entries.get_mut(index) {
+            Some(old) => *old = entry,
+            None => self.entries.push(entry),
+        }
+        self.by_key.insert(key, (index, layer));
+    }
+}
+
+impl Entries {
+    /// The embedded files, then those of `overlay`.
+    pub(super) fn read(overlay: Option<&Path>) -> Result<Self, FilterError> {
+        let mut entries = Self::default();
+        for (name, text) in embedded_files() {
+            entries.add_file(0, name, text)?;
+        }
+        if let Some(folder) = overlay {
+            for path in toml_files(folder)? {
+                let text = fs::read_to_string(&path)
+                    .map_err(|source| FilterError::Read { path: path.clone(), source })?;
+                entries.add_file(1, path.display().to_string(), text)?;
+            }
+        }
+        Ok(entries)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str) -> Result<Self, FilterError> {
+        let mut entries = Self::default();
+        entries.add_file(0, "test.toml".to_owned(), text.to_owned())?;
+        Ok(entries)
+    }
+
+    fn add_file(&mut self, layer: usize, name: String, text: String) -> Result<(), FilterError> {
+        let file: FilterFile = toml::from_str(&text).map_err(|error| {
+            let line = line_at(&text, error.span().map_or(0, |span| span.start));
+            FilterError::Broken { file: name.clone(), line, what: error.message().trim().replace('\n', "; ") }
+        })?;
+        let at = Arc::new(FileText { name, text });
+        let repeated = &mut self.repeated;
+        add_all(&mut self.signatures, layer, &at, file.signature, repeated);
+        add_all(&mut self.services, layer, &at, file.service, repeated);
+        add_all(&mut self.daemons, layer, &at, file.daemon, repeated);
+        add_all(&mut self.layouts, layer, &at, file.layout, repeated);
+        add_all(&mut self.folders, layer, &at, file.folder, repeated);
+        add_all(&mut self.keywords, layer, &at, file.keyword, repeated);
+        add_all(&mut self.urls, layer, &at, file.url, repeated);
+        add_all(&mut self.messages, layer, &at, file.message, repeated);
+        add_all(&mut self.actions, layer, &at, file.action, repeated);
+        add_all(&mut self.front_ends, layer, &at, file.front_end, repeated);
+        Ok(())
+    }
+}
+
+fn add_all<T: Keyed>(
+    entered: &mut Entered<T>,
+    layer: usize,
+    file: &Arc<FileText>,
+    entries: Vec<Spanned<T>>,
+    repeated: &mut Vec<(Place, String)>,
+) {
+    for entry in entries {
+        let place = Place { file: Arc::clone(file), offset: entry.span().start };
+        entered.add(layer, place, entry.into_inner(), repeated);
+    }
+}
+
+/// Names and texts, in the order of their paths.
+fn embedded_files() -> Vec<(String, String)> {
+    fn walk(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {
+        for entry in folder.entries() {
+            match entry {
+                DirEntry::Dir(inner) => walk(inner, files),
+                DirEntry::File(file)
+                    if file.path().extension().is_some_and(|extension| extension == "toml") =>
+                {
+                    let text = file.contents_utf8().unwrap_or_default();
+                    files.push((format!("filters/{}", file.path().display()), text.to_owned()));
+                }
+                DirEntry::File(_) => {}
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&EMBEDDED, &mut files);
+    files.sort();
+    files
+}
+
+/// All `.toml` files below a folder, in the order of their paths.
+fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FilterError> {
+    let failed = |source| FilterError::Read { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            files.extend(toml_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_files_of_the_folder_are_embedded() {
+        // The compiler notices changed files, but not new ones: `touch` this file then.
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../filters");
+        let on_disk = toml_files(&folder).unwrap().len();
+        assert_eq!(embedded_files().len(), on_disk);
+    }
+}

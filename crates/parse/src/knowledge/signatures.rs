@@ -1,0 +1,338 @@
+//! Signatures: messages that somebody knows, and what they mean.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use model::{Event, Mark, Role, Scope, Severity, Signature, SignatureMatch};
+use serde::Deserialize;
+
+use super::files::{Entered, FilterError, Keyed, Place};
+use super::matcher::PatternSet;
+use super::pattern::{Found, Pattern};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Entry {
+    slug: String,
+    disabled: bool,
+    role: RoleName,
+    scope: ScopeName,
+    depth: Option<u8>,
+    title: String,
+    patterns: Vec<String>,
+    regex: Vec<String>,
+    unless: Vec<String>,
+    service: Vec<String>,
+    logger: Vec<String>,
+    level: Option<String>,
+    explain: String,
+    remedy: String,
+    look_in: String,
+    mark: Option<MarkName>,
+    action: Option<String>,
+    samples: Vec<String>,
+    counter_samples: Vec<String>,
+    /// For readers of the file: where the message comes from.
+    #[serde(rename = "logged_by")]
+    _logged_by: serde::de::IgnoredAny,
+    #[serde(rename = "source")]
+    _source: serde::de::IgnoredAny,
+    #[serde(rename = "releases")]
+    _releases: serde::de::IgnoredAny,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoleName {
+    #[default]
+    Cause,
+    Wrapper,
+    Symptom,
+    Stage,
+    Noise,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ScopeName {
+    #[default]
+    Request,
+    Host,
+    Cloud,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MarkName {
+    Started,
+    Progress,
+    Attempted,
+    Succeeded,
+    Failed,
+    AttemptFailed,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Cause => Self::Cause,
+            RoleName::Wrapper => Self::Wrapper,
+            RoleName::Symptom => Self::Symptom,
+            RoleName::Stage => Self::Stage,
+            RoleName::Noise => Self::Noise,
+        }
+    }
+}
+
+impl From<ScopeName> for Scope {
+    fn from(name: ScopeName) -> Self {
+        match name {
+            ScopeName::Request => Self::Request,
+            ScopeName::Host => Self::Host,
+            ScopeName::Cloud => Self::Cloud,
+        }
+    }
+}
+
+impl From<MarkName> for Mark {
+    fn from(name: MarkName) -> Self {
+        match name {
+            MarkName::Started => Self::Started,
+            MarkName::Progress => Self::Progress,
+            MarkName::Attempted => Self::Attempted,
+            MarkName::Succeeded => Self::Succeeded,
+            MarkName::Failed => Self::Failed,
+            MarkName::AttemptFailed => Self::AttemptFailed,
+        }
+    }
+}
+
+impl Keyed for Entry {
+    const SORT: &'static str = "signature";
+
+    fn key(&self) -> String {
+        self.slug.clone()
+    }
+
+    fn disabled(&self) -> bool {
+        self.disabled
+    }
+}
+
+/// All signatures. A copy shares everything but which of them are switched on.
+#[derive(Clone, Debug)]
+pub(super) struct Signatures {
+    rules: Arc<Vec<Rule>>,
+    patterns: Arc<PatternSet>,
+    /// The rule of each pattern.
+    owners: Arc<Vec<usize>>,
+    enabled: Vec<bool>,
+}
+
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) signature: Arc<Signature>,
+    pub(super) place: Place,
+    pub(super) samples: Vec<String>,
+    pub(super) counter_samples: Vec<String>,
+    unless: Vec<Pattern>,
+    services: Vec<String>,
+    loggers: Vec<String>,
+    level: Severity,
+}
+
+impl Signatures {
+    /// `tier` tells how deep in the call chain a service stands.
+    pub(super) fn new(
+        entries: Entered<Entry>,
+        tier: impl Fn(&str) -> Option<u8>,
+    ) -> Result<Self, FilterError> {
+        let (mut rules, mut patterns, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, entry) in entries {
+            if entry.slug.is_empty() {
+                return Err(place.broken("the signature has no slug"));
+            }
+            if entry.patterns.is_empty() && entry.regex.is_empty() {
+                return Err(
+                    place.broken(format!("signature `{}` has neither patterns nor regex", entry.slug))
+                );
+            }
+            let broken = |what: String| place.broken(format!("signature `{}`: {what}", entry.slug));
+            let templates = entry.patterns.iter().map(|text| Pattern::template(text));
+            for pattern in templates.chain(entry.regex.iter().map(|text| Pattern::regex(text))) {
+                patterns.push(pattern.map_err(broken)?);
+                owners.push(rules.len());
+            }
+            rules.push(Rule::new(place, entry, &tier)?);
+        }
+        let enabled = vec![true; rules.len()];
+        let patterns = Arc::new(PatternSet::new(patterns));
+        Ok(Self { rules: Arc::new(rules), patterns, owners: Arc::new(owners), enabled })
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Signature>> {
+        self.enabled_rules().map(|rule| &rule.signature)
+    }
+
+    pub(super) fn without(&self, left_out: impl Fn(&Signature) -> bool) -> Self {
+        let still = self.rules.iter().zip(&self.enabled);
+        let enabled = still.map(|(rule, enabled)| *enabled && !left_out(&rule.signature)).collect();
+        Self { enabled, ..self.clone() }
+    }
+
+    /// Causes first, then the deepest, then the earliest in the event.
+    pub(super) fn find(&self, event: &Event) -> Vec<SignatureMatch> {
+        let mut hits: Vec<Hit> = Vec::new();
+        for (order, text) in texts(event).enumerate() {
+            self.patterns.candidates(&text, |index, pattern| {
+                let Some(rule) = self.owners.get(index).copied().filter(|rule| self.admits(*rule, event))
+                else {
+                    return;
+                };
+                let known = hits.iter().any(|hit| hit.rule == rule);
+                if let Some(found) = if known { None } else { pattern.find(&text) } {
+                    hits.push(Hit { rule, order, found });
+                }
+            });
+        }
+        let mut hits: Vec<_> = hits
+            .into_iter()
+            .filter_map(|hit| Some((self.rules.get(hit.rule)?, hit)))
+            .filter(|(rule, _)| !rule.vetoed(event))
+            .collect();
+        hits.sort_by_key(|(rule, hit)| {
+            (rule.signature.role, Reverse(rule.signature.depth), hit.order, hit.found.at)
+        });
+        hits.into_iter().map(|(rule, hit)| rule.matched(hit)).collect()
+    }
+
+    fn admits(&self, rule: usize, event: &Event) -> bool {
+        self.enabled.get(rule) == Some(&true) && self.rules.get(rule).is_some_and(|rule| rule.admits(event))
+    }
+
+    pub(super) fn enabled_rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().zip(&self.enabled).filter(|(_, enabled)| **enabled).map(|(rule, _)| rule)
+    }
+
+    /// Patterns with the rule that they belong to.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = (&Rule, &Pattern)> {
+        let owned = self.patterns.iter().zip(self.owners.iter());
+        owned.filter_map(|(pattern, owner)| Some((self.rules.get(*owner)?, pattern)))
+    }
+}
+
+struct Hit {
+    rule: usize,
+    /// Of the text within the event; the body is 0.
+    order: usize,
+    found: Found,
+}
+
+impl Rule {
+    fn new(place: Place, entry: Entry, tier: impl Fn(&str) -> Option<u8>) -> Result<Self, FilterError> {
+        let broken = |what: String| place.broken(format!("signature `{}`: {what}", entry.slug));
+        let unless = entry
+            .unless
+            .iter()
+            .map(|text| Pattern::template(text))
+            .collect::<Result<_, _>>()
+            .map_err(broken)?;
+        let level = match &entry.level {
+            Some(word) => Severity::parse(word).ok_or_else(|| broken(format!("`{word}` is no level")))?,
+            None => Severity::Unspecified,
+        };
+        if entry.depth.is_some_and(|depth| depth > 100) {
+            return Err(broken("a depth is a number from 0 to 100".to_owned()));
+        }
+        let services = entry.service.iter().map(String::as_str).chain(entry.slug.split('.').next());
+        let role = Role::from(entry.role);
+        let depth = entry.depth.unwrap_or_else(|| usual_depth(role, services.filter_map(tier).max()));
+        let signature = Signature {
+            slug: entry.slug,
+            role,
+            scope: entry.scope.into(),
+            depth,
+            title: entry.title,
+            explain: entry.explain,
+            remedy: entry.remedy,
+            look_in: entry.look_in,
+            mark: entry.mark.map(Mark::from),
+            action: entry.action,
+        };
+        Ok(Self {
+            signature: Arc::new(signature),
+            place,
+            samples: entry.samples,
+            counter_samples: entry.counter_samples,
+            unless,
+            services: entry.service,
+            loggers: entry.logger,
+            level,
+        })
+    }
+
+    /// What an event does not say speaks against nothing, except for its logger: lines of other programs have none.
+    fn admits(&self, event: &Event) -> bool {
+        let loud_enough = event.severity == Severity::Unspecified || event.severity >= self.level;
+        let of_service = |service: &String| self.services.is_empty() || self.services.contains(service);
+        let of_logger = |logger: &str| self.loggers.iter().any(|prefix| within(logger, prefix));
+        loud_enough
+            && event.service.as_ref().is_none_or(of_service)
+            && (self.loggers.is_empty() || event.logger.as_deref().is_some_and(of_logger))
+    }
+
+    /// A logger that the rule listens to.
+    pub(super) fn any_logger(&self) -> Option<String> {
+        self.loggers.first().cloned()
+    }
+
+    fn vetoed(&self, event: &Event) -> bool {
+        self.unless.iter().any(|pattern| texts(event).any(|text| pattern.is_match(&text)))
+    }
+
+    fn matched(&self, hit: Hit) -> SignatureMatch {
+        SignatureMatch {
+            signature: Arc::clone(&self.signature),
+            captures: hit.found.captures,
+            at: if hit.order == 0 { hit.found.at } else { 0 },
+        }
+    }
+}
+
+/// What breaks deep in the call chain is usually the cause of what breaks above.
+const fn usual_depth(role: Role, tier: Option<u8>) -> u8 {
+    match (role, tier) {
+        (Role::Cause, Some(tier)) => tier,
+        (Role::Cause, None) => 60,
+        (Role::Symptom, _) => 30,
+        (Role::Wrapper, _) => 10,
+        (Role::Stage | Role::Noise, _) => 0,
+    }
+}
+
+/// Whether a dotted name is a prefix or stands below it.
+fn within(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || prefix.ends_with('.'))
+}
+
+/// What is looked at: enough of an event to know it, however long it is.
+const BODY_LIMIT: usize = 64 << 10;
+const DETAIL_LIMIT: usize = 4 << 10;
+const DETAIL_LINES: usize = 200;
+
+/// The body, the exceptions, and the first and last detail lines.
+fn texts(event: &Event) -> impl Iterator<Item = Cow<'_, str>> {
+    let exceptions =
+        event.exceptions.iter().map(|exception| format!("{}: {}", exception.class, exception.message));
+    let last = event.detail.len().saturating_sub(DETAIL_LINES).max(DETAIL_LINES);
+    let details = event.detail.iter().take(DETAIL_LINES).chain(event.detail.iter().skip(last));
+    std::iter::once(Cow::Borrowed(cut(&event.body, BODY_LIMIT)))
+        .chain(exceptions.map(|text| Cow::Owned(cut(&text, DETAIL_LIMIT).to_owned())))
+        .chain(details.map(|line| Cow::Borrowed(cut(line, DETAIL_LIMIT))))
+}
+
+fn cut(text: &str, limit: usize) -> &str {
+    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}
