@@ -18,6 +18,8 @@ pub(crate) struct Header<'a> {
     pub(crate) exchange: Option<Exchange>,
     pub(crate) notification: Option<Notification>,
     pub(crate) continuation: Continuation,
+    /// The container runtime cut this line: the next line of the source goes on in the middle of a word.
+    pub(crate) cut: bool,
     /// Lines that a structured format carries inside one line: a JSON traceback.
     pub(crate) detail: Vec<String>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct RawContext<'a> {
     pub(crate) request: Option<Cow<'a, str>>,
     pub(crate) user: Option<Cow<'a, str>>,
     pub(crate) project: Option<Cow<'a, str>>,
+    /// Some identity is named: user, project, domain or scope.
+    pub(crate) identity: bool,
     /// There is a bracket, be it `[-]`: this line is a head, not a line of a traceback.
     pub(crate) bracket: bool,
 }
@@ -57,6 +61,49 @@ pub(crate) enum Continuation {
     SameProcessAndLogger,
     /// It has no prefix of its own: it goes on with the line before it.
     Previous,
-    /// The line before was cut by a container runtime; this one goes on in the middle of a word.
-    Partial,
+}
+
+impl Header<'_> {
+    /// For formats that have to rewrite the line (colours, JSON escapes) before they read it.
+    pub(crate) fn into_owned(self) -> Header<'static> {
+        Header {
+            stamp: self.stamp.into_owned(),
+            severity: self.severity,
+            process: self.process,
+            logger: owned(self.logger),
+            host: owned(self.host),
+            program: owned(self.program),
+            context: RawContext {
+                global: owned(self.context.global),
+                request: owned(self.context.request),
+                user: owned(self.context.user),
+                project: owned(self.context.project),
+                identity: self.context.identity,
+                bracket: self.context.bracket,
+            },
+            body: Cow::Owned(self.body.into_owned()),
+            exchange: self.exchange,
+            notification: self.notification,
+            continuation: self.continuation,
+            cut: self.cut,
+            detail: self.detail,
+        }
+    }
+}
+
+fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
+    text.map(|text| Cow::Owned(text.into_owned()))
+}
+
+impl Stamp<'_> {
+    /// The text of an unreadable time stays in the stored line.
+    fn into_owned(self) -> Stamp<'static> {
+        match self {
+            Self::Missing => Stamp::Missing,
+            Self::Utc(nanos) => Stamp::Utc(nanos),
+            Self::Local(nanos) => Stamp::Local(nanos),
+            Self::Yearless { month, day, nanos } => Stamp::Yearless { month, day, nanos },
+            Self::Unreadable(_) => Stamp::Unreadable(""),
+        }
+    }
 }

@@ -6,8 +6,22 @@
 //!
 //! Invariant: parsing is total. Odd input becomes a [`model::Defect`], never an error, and no byte is dropped.
 
+mod annotator;
+mod clock;
+mod mask;
+mod open_heads;
+
+mod event;
+mod exception;
+
 mod format;
 mod header;
+mod text;
+
 mod knowledge;
 
+mod derive;
+
+pub use annotator::Annotator;
+pub use clock::Zone;
 pub use knowledge::{Action, Daemon, FilterError, Finding, Knowledge, MessageLink, NamedIds};

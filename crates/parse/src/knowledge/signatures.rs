@@ -29,6 +29,7 @@ pub(super) struct Entry {
     explain: String,
     remedy: String,
     look_in: String,
+    explained_by: Vec<String>,
     mark: Option<MarkName>,
     action: Option<String>,
     samples: Vec<String>,
@@ -257,6 +258,7 @@ impl Rule {
             explain: entry.explain,
             remedy: entry.remedy,
             look_in: entry.look_in,
+            explained_by: entry.explained_by,
             mark: entry.mark.map(Mark::from),
             action: entry.action,
         };

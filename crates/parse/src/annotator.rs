@@ -1,0 +1,140 @@
+use std::borrow::Cow;
+
+use model::{Annotation, Defect, Line, Timestamp};
+
+use crate::clock::{Clock, Zone};
+use crate::format::Format;
+use crate::header::{Continuation, Header, Stamp};
+use crate::mask::mask;
+use crate::open_heads::{Head, Key, OpenHeads};
+use crate::text;
+
+/// Lines without a prefix that one head may gather: libvirt's XML and dumps of options have some hundred.
+const MAX_UNPREFIXED: u32 = 10_000;
+
+/// The first look at the lines of one source, in their order. Its state is small and bounded; an annotator that starts
+/// in the middle of a file only misses which event the first few lines continue.
+#[derive(Debug)]
+pub struct Annotator {
+    clock: Clock,
+    /// Of the last line that had a prefix: tried first.
+    format: Option<Format>,
+    heads: OpenHeads,
+    previous: Option<Previous>,
+}
+
+/// The line before.
+#[derive(Clone, Copy, Debug)]
+struct Previous {
+    /// Of the event that the line belongs to.
+    head: Head,
+    /// How many lines without a prefix the event has gathered at a stretch.
+    unprefixed: u32,
+    /// A container runtime cut the line: the next one goes on with it, whatever it looks like.
+    cut: bool,
+}
+
+impl Annotator {
+    /// `zone` is that of times which do not name theirs.
+    #[must_use]
+    pub fn new(zone: Zone) -> Self {
+        Self { clock: Clock::new(zone), format: None, heads: OpenHeads::default(), previous: None }
+    }
+
+    /// `not_later` tells the year of lines that name none: the time when the file was last written.
+    #[must_use]
+    pub fn with_year_hint(mut self, not_later: Timestamp) -> Self {
+        self.clock.hint_year(not_later);
+        self
+    }
+
+    /// Masks secrets in `line`, and tells what a first look tells. Continuation lines take time and severity from
+    /// their head when they have none of their own.
+    pub fn annotate(&mut self, line: &mut Line) -> Annotation {
+        mask(&mut line.text);
+        let text = text::of(&line.text);
+        let (format, header) = self.recognise(&text);
+        let timestamp = self.clock.resolve(header.stamp);
+        let mut defect =
+            text_defect(matches!(text, Cow::Owned(_))).or_else(|| stamp_defect(header.stamp, timestamp));
+
+        let unprefixed = header.continuation == Continuation::Previous;
+        let continued = self.continued(line.number, &header, timestamp);
+        if continued.is_none() && header.continuation != Continuation::Head {
+            let orphan = if format == Format::Plain { Defect::UnknownFormat } else { Defect::Orphan };
+            defect = defect.or(Some(orphan));
+        }
+
+        let head = continued.unwrap_or_else(|| self.open(line.number, format, &header, timestamp));
+        let gathered = self.previous.filter(|_| unprefixed).map_or(0, |previous| previous.unprefixed);
+        self.previous =
+            Some(Previous { head, unprefixed: if unprefixed { gathered + 1 } else { 0 }, cut: header.cut });
+
+        let own = header.severity;
+        Annotation {
+            format: if continued.is_some() && format == Format::Plain { head.format } else { format }.name(),
+            timestamp: timestamp.or(head.timestamp),
+            severity: if own == model::Severity::Unspecified { head.severity } else { own },
+            continues: continued.map(|head| head.line),
+            defect,
+            notable: false,
+        }
+    }
+
+    /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.
+    fn recognise<'text>(&mut self, text: &'text str) -> (Format, Header<'text>) {
+        let current = self.format;
+        if let Some(format) = current
+            && let Some(header) = format.read(text)
+        {
+            return (format, header);
+        }
+        let others = Format::ALL.into_iter().filter(|format| Some(*format) != current);
+        for format in others {
+            let Some(header) = format.read(text) else { continue };
+            // A line of a body can look like a line of a format that has no time.
+            let doubtful = header.stamp == Stamp::Missing && current.is_some();
+            if format == Format::Plain || !doubtful {
+                self.format = if format == Format::Plain { current } else { Some(format) };
+                return (format, header);
+            }
+        }
+        let header = Format::Plain.read(text).unwrap_or_default();
+        (Format::Plain, header)
+    }
+
+    /// The head that this line goes on with, if there is one.
+    fn continued(&self, line: u64, header: &Header<'_>, timestamp: Option<Timestamp>) -> Option<Head> {
+        if let Some(previous) = self.previous.filter(|previous| previous.cut) {
+            return Some(previous.head);
+        }
+        match header.continuation {
+            Continuation::Head => None,
+            Continuation::SameProcessAndLogger => self.heads.find(Key::of(header)?, line, timestamp),
+            Continuation::Previous => {
+                let previous = self.previous?;
+                // Before the first prefix every line stands for itself, unless it is indented.
+                let known = self.format.is_some() && previous.head.format.spans_lines();
+                let indented = header.body.starts_with([' ', '\t']);
+                ((known || indented) && previous.unprefixed < MAX_UNPREFIXED).then_some(previous.head)
+            }
+        }
+    }
+
+    fn open(&mut self, line: u64, format: Format, header: &Header<'_>, timestamp: Option<Timestamp>) -> Head {
+        let before = self.previous.and_then(|previous| previous.head.timestamp);
+        let head = Head { line, timestamp: timestamp.or(before), severity: header.severity, format };
+        if let Some(key) = Key::of(header) {
+            self.heads.open(key, head);
+        }
+        head
+    }
+}
+
+fn text_defect(replaced: bool) -> Option<Defect> {
+    replaced.then_some(Defect::BadEncoding)
+}
+
+fn stamp_defect(stamp: Stamp<'_>, resolved: Option<Timestamp>) -> Option<Defect> {
+    (resolved.is_none() && stamp != Stamp::Missing).then_some(Defect::BadTimestamp)
+}

@@ -1,0 +1,184 @@
+//! The second look: everything that the lines of one event tell.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use model::{Annotation, Context, Defect, Event, Exception, Id, IdKind, Line, Mention, Source, scan_ids};
+
+use crate::format::{Format, access};
+use crate::header::{Continuation, Header, RawContext};
+use crate::{exception, text};
+
+/// The event that `lines` tell: its head first, then the lines that continue it. `annotation` is the head's.
+///
+/// Ids are typed as far as the format alone tells: the request ids and the identity of the bracket, and
+/// `[instance: …]`; all else is [`IdKind::Other`] until knowledge types it by the words around it.
+#[must_use]
+pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotation) -> Event {
+    let format = Format::from_name(annotation.format).unwrap_or(Format::Plain);
+    let Some((head, rest)) = lines.split_first() else {
+        return Event { source: Arc::clone(source), format: format.name(), ..Event::default() };
+    };
+    let text = text::of(&head.text);
+    let header = read(format, &text);
+    let mut message = Message::of(&header);
+    for line in rest {
+        message.push(format, &text::of(&line.text));
+    }
+    let Message { body, detail, .. } = message;
+    Event {
+        line: head.number,
+        end_line: rest.last().map_or(head.number, |line| line.number),
+        format: format.name(),
+        timestamp: annotation.timestamp,
+        severity: annotation.severity,
+        host: header.host.map(Cow::into_owned).or_else(|| source.host.clone()),
+        service: source.service.clone(),
+        daemon: source.daemon.clone(),
+        tier: 0,
+        process: header.process,
+        logger: header.logger.map(Cow::into_owned),
+        mentions: mentions(&header.context, &body, &detail),
+        context: context(header.context),
+        exceptions: exceptions(&body, &detail),
+        exchange: header.exchange.or_else(|| access::read(&body)),
+        notification: header.notification,
+        signatures: Vec::new(),
+        defects: defects(lines, annotation),
+        body,
+        detail,
+        source: Arc::clone(source),
+    }
+}
+
+/// A line that its format cannot read any more (the grammar has changed since) is a plain one.
+fn read(format: Format, text: &str) -> Header<'_> {
+    format.read(text).or_else(|| Format::Plain.read(text)).unwrap_or_default()
+}
+
+/// Body and detail, as they grow line by line.
+struct Message {
+    body: String,
+    detail: Vec<String>,
+    /// The last line was cut by its container runtime.
+    cut: bool,
+}
+
+impl Message {
+    fn of(head: &Header<'_>) -> Self {
+        let body = match head.continuation {
+            Continuation::SameProcessAndLogger => without_instance(&head.body),
+            _ => &head.body,
+        };
+        Self { body: body.to_owned(), detail: head.detail.clone(), cut: head.cut }
+    }
+
+    fn push(&mut self, format: Format, line: &str) {
+        let header = read(format, line);
+        if self.cut {
+            let piece = format.piece(line).unwrap_or(Cow::Borrowed(line));
+            self.detail.last_mut().unwrap_or(&mut self.body).push_str(&piece);
+        } else {
+            let text = match header.continuation {
+                Continuation::SameProcessAndLogger => without_instance(&header.body),
+                _ => &header.body,
+            };
+            self.detail.push(text.to_owned());
+        }
+        self.cut = header.cut;
+        self.detail.extend(header.detail);
+    }
+}
+
+/// The prefix of a traceback's lines repeats `[instance: …] `.
+fn without_instance(body: &str) -> &str {
+    let Some(rest) = body.strip_prefix("[instance: ") else { return body };
+    let Some((_, rest)) = rest.split_once(']') else { return body };
+    rest.strip_prefix(' ').unwrap_or(rest)
+}
+
+fn context(raw: RawContext<'_>) -> Context {
+    let id = |text: Option<Cow<'_, str>>| text.as_deref().and_then(Id::parse);
+    Context {
+        anonymous: raw.request.is_some() && !raw.identity,
+        request: id(raw.request),
+        global: id(raw.global),
+        user: raw.user.map(Cow::into_owned),
+        project: raw.project.map(Cow::into_owned),
+    }
+}
+
+/// In order, without repeats; the kind is that of the first place that tells one.
+fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Mention> {
+    let mut mentions = Mentions::default();
+    for (kind, text) in [
+        (IdKind::Request, &context.request),
+        (IdKind::Request, &context.global),
+        (IdKind::User, &context.user),
+        (IdKind::Project, &context.project),
+    ] {
+        if let Some(id) = text.as_deref().and_then(Id::parse) {
+            mentions.add(kind, id);
+        }
+    }
+    for text in std::iter::once(body).chain(detail.iter().map(String::as_str)) {
+        let text = text.as_bytes();
+        scan_ids(text, |found| {
+            let before = text.get(..found.range.start).unwrap_or_default();
+            mentions.add(kind_after(before), found.id);
+        });
+    }
+    mentions.list
+}
+
+#[derive(Default)]
+struct Mentions {
+    list: Vec<Mention>,
+    seen: HashSet<Id>,
+}
+
+impl Mentions {
+    fn add(&mut self, kind: IdKind, id: Id) {
+        if self.seen.insert(id.clone()) {
+            self.list.push(Mention { kind, id });
+        } else if kind != IdKind::Other
+            && let Some(known) =
+                self.list.iter_mut().find(|known| known.id == id && known.kind == IdKind::Other)
+        {
+            known.kind = kind;
+        }
+    }
+}
+
+/// What oslo's own prefixes tell.
+fn kind_after(before: &[u8]) -> IdKind {
+    if before.ends_with(b"req-") {
+        IdKind::Request
+    } else if before.ends_with(b"[instance: ") {
+        IdKind::Instance
+    } else {
+        IdKind::Other
+    }
+}
+
+/// Outermost first: what the head appends to its message, unless it is the traceback's own; then the traceback's.
+fn exceptions(body: &str, detail: &[String]) -> Vec<Exception> {
+    let mut chain = exception::chain(body, detail);
+    if let Some(summary) = exception::summary(body) {
+        let repeated = chain.iter().any(|exception| exception::same_class(&exception.class, &summary.class));
+        if !repeated {
+            chain.insert(0, summary);
+        }
+    }
+    chain
+}
+
+fn defects(lines: &[Line], annotation: &Annotation) -> Vec<Defect> {
+    let mut defects: Vec<Defect> = annotation.defect.iter().cloned().collect();
+    let bad_encoding = lines.iter().any(|line| std::str::from_utf8(&line.text).is_err());
+    if bad_encoding && !defects.contains(&Defect::BadEncoding) {
+        defects.push(Defect::BadEncoding);
+    }
+    defects
+}
