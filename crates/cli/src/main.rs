@@ -22,7 +22,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::Cli;
-use exit::Exit;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
