@@ -284,7 +284,10 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if query::moment(text, Timestamp::default()).is_none() {
-            return Err("write how long ago (`30m`, `12h`, `7d`) or a date (`2026-11-21`, `2026-11-21T03:28`)".to_owned());
+            return Err(
+                "write how long ago (`30m`, `12h`, `7d`) or a date (`2026-11-21`, `2026-11-21T03:28`)"
+                    .to_owned(),
+            );
         }
         Ok(Self(text.to_owned()))
     }

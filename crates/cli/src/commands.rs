@@ -22,6 +22,9 @@ use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
 use crate::json;
 
+#[cfg(test)]
+pub(crate) use why::end as end_of_why;
+
 pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
     let globals = &cli.globals;
     match cli.command {
@@ -49,13 +52,19 @@ fn store(globals: &Globals) -> Result<PathBuf, Failure> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
     data.map(|data| data.join("culprit/store")).ok_or_else(|| {
-        Failure::because(Exit::Usage, "failed to find a place for the store: neither XDG_DATA_HOME nor HOME is set")
-            .advise("name one with --store DIR")
+        Failure::because(
+            Exit::Usage,
+            "failed to find a place for the store: neither XDG_DATA_HOME nor HOME is set",
+        )
+        .advise("name one with --store DIR")
     })
 }
 
 fn now() -> Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "this is the command line, the one place that reads the clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the command line, the one place that reads the clock"
+    )]
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
 }
@@ -91,7 +100,10 @@ fn not_found(asked: &AskedId) -> Failure {
 }
 
 fn of_a_process(asked: &AskedId) -> Failure {
-    let message = format!("the id `{}` belongs to a process, not to a request: nobody asked for anything with it", asked.text);
+    let message = format!(
+        "the id `{}` belongs to a process, not to a request: nobody asked for anything with it",
+        asked.text
+    );
     Failure::because(Exit::NotFound, message).advise(format!(
         "`culprit search {}` prints its lines; `culprit why` needs the id of a request or of a resource",
         asked.text

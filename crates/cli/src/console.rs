@@ -90,7 +90,11 @@ impl Console {
     }
 
     fn control(&self) -> ControlFlow<()> {
-        if self.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.interrupted.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// A bar on standard error, when that is a terminal; what it returns is told how far the work is, and tells whether

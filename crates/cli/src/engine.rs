@@ -182,9 +182,8 @@ fn not_wired(what: &str) -> Failure {
 
 fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
     Knowledge::load(overlay).map_err(|error| match &error {
-        FilterError::Read { .. } => {
-            Failure::new(Exit::NoInput, error).advise("name a readable folder with --filters or CULPRIT_FILTERS")
-        }
+        FilterError::Read { .. } => Failure::new(Exit::NoInput, error)
+            .advise("name a readable folder with --filters or CULPRIT_FILTERS"),
         FilterError::Broken { file, line, what } => {
             let advice = format!("change line {line} of `{file}`, then run `culprit filters check`");
             let cause = anyhow::anyhow!("{file}:{line}: {what}");

@@ -27,6 +27,22 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Answered,
+        Self::NotLogged,
+        Self::NotFound,
+        Self::Usage,
+        Self::Data,
+        Self::NoInput,
+        Self::Internal,
+        Self::CannotCreate,
+        Self::Io,
+        Self::Interrupted,
+    ];
+}
+
 impl From<Exit> for process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -60,9 +76,10 @@ impl Failure {
 
     /// Whether the reader of our output went away, as `head` does: no failure at all.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        self.error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| {
-            error.kind() == io::ErrorKind::BrokenPipe
-        })
+        self.error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -99,12 +116,14 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-/// Help and version are answers; all else is wrong usage. `clap` would end with 2, which means something else here.
 pub(crate) fn after_parsing(stop: &clap::Error) -> Exit {
-    let exit = if stop.use_stderr() { Exit::Usage } else { Exit::Answered };
     match stop.print() {
-        Ok(()) => exit,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
-        Err(_) => Exit::Io,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Exit::Io,
+        _ => of_parsing(stop),
     }
+}
+
+/// Help and version are answers; all else is wrong usage. `clap` would end with 2, which means something else here.
+pub(crate) fn of_parsing(stop: &clap::Error) -> Exit {
+    if stop.use_stderr() { Exit::Usage } else { Exit::Answered }
 }

@@ -1,1 +1,7 @@
-//! x
+//! Tests of what is typed and what is shown, on values made by hand.
+
+mod arguments;
+mod exits;
+mod renderings;
+mod safety;
+mod sample;

@@ -16,7 +16,10 @@ pub(super) fn run(globals: &Globals, console: &Console) -> Result<Exit, Failure>
         return super::why::answer(&asked, &Engine::open(&store, globals.filters.as_deref())?, console);
     }
 
-    remark(console, "Somebody's boot ended with \"No valid host was found\". Here are the logs of that hour:")?;
+    remark(
+        console,
+        "Somebody's boot ended with \"No valid host was found\". Here are the logs of that hour:",
+    )?;
     typed(console, "culprit import ./logs")?;
     let report = super::import::read(options(logs, store.clone(), globals), console)?;
     console.answer(&render::import::import(&report, console.layout))?;

@@ -8,8 +8,11 @@ pub(super) fn run(lines: &Lines, globals: &Globals, console: &Console) -> Result
     if passages.is_empty() {
         return Err(super::not_found(&lines.id));
     }
-    let text =
-        if console.json { json::passages(&passages)? } else { render::lines::lines(&passages, console.layout) };
+    let text = if console.json {
+        json::passages(&passages)?
+    } else {
+        render::lines::lines(&passages, console.layout)
+    };
     console.answer(&text)?;
     Ok(Exit::Answered)
 }

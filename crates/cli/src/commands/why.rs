@@ -9,7 +9,8 @@ use crate::{json, render};
 
 pub(super) fn run(why: Why, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
     let (logs, asked) = why.logs_and_id().map_err(|message| {
-        Failure::because(Exit::Usage, message).advise("`culprit why --logs ./logs ID`, or `culprit why --help`")
+        Failure::because(Exit::Usage, message)
+            .advise("`culprit why --logs ./logs ID`, or `culprit why --help`")
     })?;
     if logs.is_empty() {
         return answer(&asked, &super::open(globals)?, console);
@@ -31,7 +32,8 @@ pub(super) fn answer(asked: &AskedId, engine: &Engine, console: &Console) -> Res
         Ok(case) => case,
         Err(exit) => return Ok(exit),
     };
-    let text = if console.json { json::why(&asked.text, &case)? } else { render::why::why(&case, console.layout) };
+    let text =
+        if console.json { json::why(&asked.text, &case)? } else { render::why::why(&case, console.layout) };
     console.answer(&text)?;
     Ok(end(&case))
 }
@@ -44,7 +46,7 @@ fn tell_what_is_missing(report: &ImportReport, console: &Console) {
     }
 }
 
-pub(super) fn end(case: &Case) -> Exit {
+pub(crate) fn end(case: &Case) -> Exit {
     let unexplained = case.verdict.outcome == Outcome::Failed && case.verdict.cause().is_none();
     if unexplained { Exit::NotLogged } else { Exit::Answered }
 }

@@ -131,7 +131,10 @@ impl<'a> SpanRow<'a> {
             record: "span",
             trace_id: ids.trace(),
             span_id: ids.span(span),
-            parent_span_id: span.parent.and_then(|parent| trace.spans.get(parent)).map(|parent| ids.span(parent)),
+            parent_span_id: span
+                .parent
+                .and_then(|parent| trace.spans.get(parent))
+                .map(|parent| ids.span(parent)),
             name: &span.name,
             service_name: &span.service,
             host_name: span.host.as_deref(),

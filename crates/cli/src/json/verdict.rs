@@ -161,7 +161,8 @@ impl<'a> CausePart<'a> {
     fn new(candidate: &'a Candidate) -> Self {
         let event = &*candidate.event;
         let signature = candidate.signature.as_deref();
-        let said = |text: fn(&model::Signature) -> &String| signature.map(text).filter(|text| !text.is_empty());
+        let said =
+            |text: fn(&model::Signature) -> &String| signature.map(text).filter(|text| !text.is_empty());
         Self {
             file: &event.source.path,
             line: event.line,

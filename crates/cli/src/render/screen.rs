@@ -229,7 +229,10 @@ mod tests {
         check("", &[""]);
         check("one two three four", &["one two", "three four"]);
         check("  indented words here", &["  indented", "words here"]);
-        check("id 4f3a0000-0000-4000-8000-000000000000 end", &["id", "4f3a0000-0000-4000-8000-000000000000", "end"]);
+        check(
+            "id 4f3a0000-0000-4000-8000-000000000000 end",
+            &["id", "4f3a0000-0000-4000-8000-000000000000", "end"],
+        );
     }
 
     #[test]

@@ -53,12 +53,21 @@ impl<'a> Waterfall<'a> {
     fn new(case: &'a Case, layout: Layout) -> Self {
         let trace = &case.trace;
         let order = tree(&trace.spans, layout);
-        let widest = order.iter().map(|(at, stem)| label(&trace.spans[*at], stem, layout).width()).max().unwrap_or(0);
+        let widest =
+            order.iter().map(|(at, stem)| label(&trace.spans[*at], stem, layout).width()).max().unwrap_or(0);
         // On a wide terminal the labels stand in full; else the bars get a third of the row.
         let room = layout.width.saturating_sub(DURATION_WIDTH);
         let label_width = widest.min((room * 2 / 3).max(24));
         let bar_width = room.saturating_sub(label_width + 2).clamp(NARROWEST_BAR, 80);
-        Self { trace, cause: case.verdict.cause(), layout, order, time: covered(trace), label_width, bar_width }
+        Self {
+            trace,
+            cause: case.verdict.cause(),
+            layout,
+            order,
+            time: covered(trace),
+            label_width,
+            bar_width,
+        }
     }
 
     fn scale(&self) -> Row {
@@ -112,7 +121,8 @@ impl<'a> Waterfall<'a> {
 fn tree(spans: &[Span], layout: Layout) -> Vec<(usize, Stem)> {
     let mut order = Vec::with_capacity(spans.len());
     let children = |parent: Option<usize>| {
-        let mut children: Vec<usize> = (0..spans.len()).filter(|at| parent_of(spans, *at) == parent).collect();
+        let mut children: Vec<usize> =
+            (0..spans.len()).filter(|at| parent_of(spans, *at) == parent).collect();
         children.sort_by_key(|at| (spans[*at].time.start, *at));
         children
     };
@@ -158,7 +168,12 @@ fn covered(trace: &Trace) -> TimeRange {
 /// A stretch of time, drawn in eighths of a column.
 fn bar(span: TimeRange, whole: TimeRange, width: usize, layout: Layout) -> String {
     let length = whole.end.seconds_since(whole.start);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "between 0 and 8 times a screen's width")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "between 0 and 8 times a screen's width"
+    )]
     let eighths = |at: Timestamp| {
         let share = if length > 0.0 { at.seconds_since(whole.start) / length } else { 0.0 };
         (share.clamp(0.0, 1.0) * (width * 8) as f64).round() as usize
@@ -186,13 +201,14 @@ fn cell(from: usize, to: usize, left: usize, layout: Layout) -> char {
 }
 
 fn legend(case: &Case, layout: Layout) -> Row {
-    let row = Row::new()
-        .put(DIM, layout.sign("█ at work", "= at work"))
-        .put(DIM, layout.sign("   ✗ an error was logged or answered", "   x an error was logged or answered"));
+    let row = Row::new().put(DIM, layout.sign("█ at work", "= at work")).put(
+        DIM,
+        layout.sign("   ✗ an error was logged or answered", "   x an error was logged or answered"),
+    );
     match case.verdict.cause() {
-        Some(cause) => row
-            .put(DIM, layout.sign("   ▲ cause: ", "   ^ cause: "))
-            .put(PLACE, words::place(&cause.event)),
+        Some(cause) => {
+            row.put(DIM, layout.sign("   ▲ cause: ", "   ^ cause: ")).put(PLACE, words::place(&cause.event))
+        }
         None => row,
     }
 }
@@ -204,7 +220,8 @@ mod tests {
     #[test]
     fn bars_are_drawn_in_eighths() {
         let check = |from, to, text: &str| {
-            let range = |from, to| TimeRange { start: Timestamp::from_nanos(from), end: Timestamp::from_nanos(to) };
+            let range =
+                |from, to| TimeRange { start: Timestamp::from_nanos(from), end: Timestamp::from_nanos(to) };
             let layout = Layout { width: 100, terminal: true, ascii: false };
             assert_eq!(bar(range(from, to), range(0, 32), 4, layout), text);
         };

@@ -116,8 +116,10 @@ fn path(screen: &mut Screen, steps: &[Step]) {
     }
     let arrow = screen.layout.sign("→ ", "-> ");
     let head = Row::new().put(STRONG, "how it got there").to_column(LONG_GUTTER);
-    let hops: Vec<String> =
-        steps.iter().map(|step| format!("{}: {}", words::program_of(&step.event), first_line(&step.text))).collect();
+    let hops: Vec<String> = steps
+        .iter()
+        .map(|step| format!("{}: {}", words::program_of(&step.event), first_line(&step.text)))
+        .collect();
     let row = hops.join(&format!(" {arrow}"));
     if LONG_GUTTER + row.chars().count() <= screen.layout.width {
         return screen.row(head.text(row));
@@ -141,7 +143,9 @@ fn reasons(screen: &mut Screen, reasons: &[Reason]) {
 }
 
 fn remedy(screen: &mut Screen, cause: &Candidate) {
-    let Some(signature) = cause.signature.as_ref().filter(|signature| !signature.remedy.is_empty()) else { return };
+    let Some(signature) = cause.signature.as_ref().filter(|signature| !signature.remedy.is_empty()) else {
+        return;
+    };
     screen.blank();
     let mut head = Some(Row::new().put(STRONG, "do").to_column(GUTTER));
     for line in words::filled(&signature.remedy, &cause.captures).trim_end().split('\n') {
@@ -186,7 +190,8 @@ fn runners_up(screen: &mut Screen, label: &str, candidates: &[Candidate]) {
     let mut head = Some(Row::new().put(STRONG, label).to_column(LONG_GUTTER));
     for candidate in candidates.iter().take(RUNNERS_UP) {
         let begin = head.take().unwrap_or_else(|| indented(LONG_GUTTER));
-        let name = candidate.signature.as_ref().map(|signature| format!("{}: ", signature.slug)).unwrap_or_default();
+        let name =
+            candidate.signature.as_ref().map(|signature| format!("{}: ", signature.slug)).unwrap_or_default();
         let place = words::place(&candidate.event);
         let room = screen.layout.width.saturating_sub(place.chars().count() + 2).max(60);
         let row = begin
@@ -212,9 +217,11 @@ fn not_logged(screen: &mut Screen, case: &Case) {
 }
 
 fn succeeded(screen: &mut Screen, case: &Case) {
-    let errors = case.trace.entries.iter().filter(|entry| {
-        entry.event.severity >= Severity::Error && entry.link.kind <= LinkKind::Entity
-    });
+    let errors = case
+        .trace
+        .entries
+        .iter()
+        .filter(|entry| entry.event.severity >= Severity::Error && entry.link.kind <= LinkKind::Entity);
     let text = match errors.count() as u64 {
         0 => "No cause to name: the request succeeded, and no error was logged on the way.".to_owned(),
         errors => format!(
@@ -232,7 +239,11 @@ fn unfinished(screen: &mut Screen, case: &Case) {
     screen.paragraph(indented(GUTTER), PLAIN, "No line tells how it ended.");
     let own = case.trace.entries.iter().filter(|entry| entry.link.kind <= LinkKind::Entity);
     if let Some(last) = own.max_by_key(|entry| entry.event.timestamp) {
-        screen.paragraph(indented(GUTTER).put(STRONG, "last line  "), severity_of(&last.event), &last.event.body);
+        screen.paragraph(
+            indented(GUTTER).put(STRONG, "last line  "),
+            severity_of(&last.event),
+            &last.event.body,
+        );
         screen.row(origin(&last.event));
     }
     attempts(screen, &case.trace.attempts);

@@ -29,7 +29,11 @@ pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 99.95 {
         return format!("{seconds:.1} s");
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and a float saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and a float saturates"
+    )]
     let whole = seconds.round() as u64;
     match whole {
         0..7200 => format!("{} min {} s", whole / 60, whole % 60),
@@ -171,7 +175,12 @@ mod tests {
 
     #[test]
     fn remedies_are_filled_with_what_the_line_held() {
-        let captures = [("network", "9d1e77aa"), ("name", "it's; rm -rf /"), ("option", "--all"), ("brace", "{network}")];
+        let captures = [
+            ("network", "9d1e77aa"),
+            ("name", "it's; rm -rf /"),
+            ("option", "--all"),
+            ("brace", "{network}"),
+        ];
         let captures = captures.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let check = |remedy: &str, text: &str| assert_eq!(filled(remedy, &captures), text);
         check("openstack network show {network}", "openstack network show 9d1e77aa");
