@@ -41,6 +41,7 @@ pub(crate) struct RequestFilter {
 }
 
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "read by the import, which `pipeline` does not offer yet")]
 pub(crate) struct ImportOptions {
     pub(crate) store: PathBuf,
     pub(crate) filters: Option<PathBuf>,

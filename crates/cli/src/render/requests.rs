@@ -22,7 +22,9 @@ pub(crate) fn requests(summaries: &[Summary], layout: Layout) -> String {
             let (style, text) = (column.cell)(summary);
             row = begin(row, column).put(style, text);
         }
-        screen.row(if layout.terminal { row.cut(layout.width, layout) } else { row });
+        // A slug is what one searches and counts by: it stays whole even if the row gets too long.
+        let may_cut = layout.terminal && summary.slug.is_none();
+        screen.row(if may_cut { row.cut(layout.width, layout) } else { row });
     }
     screen.finish()
 }
@@ -51,14 +53,16 @@ fn columns(summaries: &[Summary], layout: Layout) -> Vec<Column> {
         ("USER", |summary| (DIM, or_dash(summary.user.clone()))),
         ("CAUSE", cause),
     ];
-    for left_out in [&[][..], &["USER"], &["USER", "INSTANCE"]] {
-        let columns = placed(all.iter().filter(|(title, _)| !left_out.contains(title)), summaries);
+    let narrowings: [&[&str]; 4] = [&[], &["USER"], &["USER", "INSTANCE"], &["USER", "INSTANCE", "TOOK"]];
+    let mut columns = Vec::new();
+    for left_out in narrowings {
+        columns = placed(all.iter().filter(|(title, _)| !left_out.contains(title)), summaries);
         let fits = columns.last().is_some_and(|cause| cause.at + CAUSE_NEEDS <= layout.width);
-        if fits || !layout.terminal || left_out.len() == 2 {
-            return columns;
+        if fits || !layout.terminal {
+            break;
         }
     }
-    Vec::new()
+    columns
 }
 
 /// Each column begins two blanks after the widest cell of the one before.

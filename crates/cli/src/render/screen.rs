@@ -124,13 +124,17 @@ impl Screen {
 
     /// `text` after `head`, wrapped at word ends; further rows begin where the first one did.
     pub(crate) fn paragraph(&mut self, head: Row, style: Style, text: &str) {
-        let indent = head.width();
+        let below = indented(head.width());
+        self.hanging(head, &below, style, text);
+    }
+
+    /// A paragraph whose further rows begin with `below`, which is as wide as `head`.
+    pub(crate) fn hanging(&mut self, head: Row, below: &Row, style: Style, text: &str) {
+        let room = self.layout.width.saturating_sub(head.width()).max(20);
         let mut head = Some(head);
-        for line in text.trim_end().split('\n') {
-            for part in wrapped(line, self.layout.width.saturating_sub(indent).max(20)) {
-                let start = head.take().unwrap_or_else(|| indented(indent));
-                self.row(start.put(style, part));
-            }
+        for part in text.trim_end().split('\n').flat_map(|line| wrapped(line, room)) {
+            let start = head.take().unwrap_or_else(|| below.clone());
+            self.row(start.put(style, part));
         }
     }
 }

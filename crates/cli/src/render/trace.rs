@@ -1,5 +1,7 @@
 //! The waterfall: who worked for the request, called by whom, for how long, and where it broke.
 
+use std::sync::Arc;
+
 use correlate::Case;
 use model::{Candidate, Entry, Span, TimeRange, Timestamp, Trace};
 
@@ -20,12 +22,10 @@ pub(crate) fn trace(case: &Case, layout: Layout) -> String {
     screen.row(waterfall.scale());
     for &(at, ref stem) in &waterfall.order {
         screen.row(waterfall.span(at, stem));
-        if let Some(row) = waterfall.cause_line(at, stem) {
-            screen.row(row);
-        }
+        waterfall.cause_below(at, stem, &mut screen);
     }
     screen.blank();
-    screen.row(legend(case, layout));
+    legend(&mut screen, case);
     screen.finish()
 }
 
@@ -101,19 +101,17 @@ impl<'a> Waterfall<'a> {
     }
 
     /// The line of the cause, below the span in which it stands.
-    fn cause_line(&self, at: usize, stem: &Stem) -> Option<Row> {
-        let cause = self.cause?;
-        let is_cause = |entry: &&Entry| std::sync::Arc::ptr_eq(&entry.event, &cause.event);
-        if self.trace.entries.iter().find(is_cause)?.span != at {
-            return None;
+    fn cause_below(&self, at: usize, stem: &Stem, screen: &mut Screen) {
+        let Some(cause) = self.cause else { return };
+        let is_cause = |entry: &&Entry| Arc::ptr_eq(&entry.event, &cause.event);
+        if self.trace.entries.iter().find(is_cause).is_none_or(|entry| entry.span != at) {
+            return;
         }
-        let row = Row::new()
-            .put(DIM, &stem.below)
-            .put(CULPRIT, self.layout.sign("▲ cause ", "^ cause "))
-            .put(PLAIN, words::clock(cause.event.timestamp))
-            .text("  ")
-            .put(CULPRIT, cause.text.lines().next().unwrap_or_default());
-        Some(row.cut(self.layout.width, self.layout))
+        let mark = self.layout.sign("▲ cause ", "^ cause ");
+        let clock = words::clock(cause.event.timestamp);
+        let head = Row::new().put(DIM, &stem.below).put(CULPRIT, mark).put(PLAIN, clock).text("  ");
+        let below = Row::new().put(DIM, &stem.below).to_column(head.width());
+        screen.hanging(head, &below, CULPRIT, cause.text.lines().next().unwrap_or_default());
     }
 }
 
@@ -200,16 +198,13 @@ fn cell(from: usize, to: usize, left: usize, layout: Layout) -> char {
     }
 }
 
-fn legend(case: &Case, layout: Layout) -> Row {
-    let row = Row::new().put(DIM, layout.sign("█ at work", "= at work")).put(
-        DIM,
-        layout.sign("   ✗ an error was logged or answered", "   x an error was logged or answered"),
-    );
-    match case.verdict.cause() {
-        Some(cause) => {
-            row.put(DIM, layout.sign("   ▲ cause: ", "   ^ cause: ")).put(PLACE, words::place(&cause.event))
-        }
-        None => row,
+fn legend(screen: &mut Screen, case: &Case) {
+    let layout = screen.layout;
+    let failed = layout.sign("   ✗ an error was logged or answered", "   x an error was logged or answered");
+    screen.row(Row::new().put(DIM, layout.sign("█ at work", "= at work")).put(DIM, failed));
+    if let Some(cause) = case.verdict.cause() {
+        let mark = Row::new().put(CULPRIT, layout.sign("▲ cause ", "^ cause "));
+        screen.row(mark.put(PLACE, words::place(&cause.event)));
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn why(case: &Case, layout: Layout) -> String {
 pub(crate) fn heading(screen: &mut Screen, case: &Case) {
     let (trace, layout) = (&case.trace, screen.layout);
     let arrow = layout.sign("→", "->");
-    let (start, end) = (words::date_and_clock(Some(trace.time.start)), words::clock(Some(trace.time.end)));
+    let (start, end) = words::span_of_time(trace.time);
     let took = words::duration(trace.time.end.seconds_since(trace.time.start));
     let reach = reach(case);
     let outcome = words::outcome(trace.outcome).to_uppercase();
@@ -128,7 +128,7 @@ fn path(screen: &mut Screen, steps: &[Step]) {
     for (at, hop) in hops.iter().enumerate() {
         let begin = head.take().unwrap_or_else(|| indented(LONG_GUTTER));
         let begin = if at == 0 { begin } else { begin.put(DIM, arrow) };
-        screen.row(begin.text(hop).cut(screen.layout.width, screen.layout));
+        screen.paragraph(begin, PLAIN, hop);
     }
 }
 
@@ -187,16 +187,14 @@ fn runners_up(screen: &mut Screen, label: &str, candidates: &[Candidate]) {
         return;
     }
     screen.blank();
-    let mut head = Some(Row::new().put(STRONG, label).to_column(LONG_GUTTER));
+    screen.row(Row::new().put(STRONG, label));
     for candidate in candidates.iter().take(RUNNERS_UP) {
-        let begin = head.take().unwrap_or_else(|| indented(LONG_GUTTER));
-        let name =
-            candidate.signature.as_ref().map(|signature| format!("{}: ", signature.slug)).unwrap_or_default();
+        let name = candidate.signature.as_ref().map(|signature| format!("{}: ", signature.slug));
         let place = words::place(&candidate.event);
         let room = screen.layout.width.saturating_sub(place.chars().count() + 2).max(60);
-        let row = begin
+        let row = indented(GUTTER)
             .put(DIM, format!("{:.2}  ", candidate.confidence))
-            .text(name)
+            .text(name.unwrap_or_default())
             .text(first_line(&candidate.text))
             .cut(room, screen.layout);
         screen.row(row.text("  ").put(PLACE, place));

@@ -1,6 +1,6 @@
 //! How times, places, numbers and remedies are written, in text and in JSON alike.
 
-use model::{Event, Id, IdKind, Outcome, Request, Timestamp};
+use model::{Event, Id, IdKind, Outcome, Request, TimeRange, Timestamp};
 
 /// `2026-11-21 03:28:16.763`, in UTC.
 pub(crate) fn date_and_clock(at: Option<Timestamp>) -> String {
@@ -13,6 +13,19 @@ pub(crate) fn clock(at: Option<Timestamp>) -> String {
     let Some(at) = known(at) else { return "no time".to_owned() };
     let text = at.to_string();
     text.split_once('T').map_or(text.as_str(), |(_, clock)| clock.trim_end_matches('Z')).to_owned()
+}
+
+/// `2026-11-21 03:28:16` and `03:28:42`; the end has its date when that is another day.
+pub(crate) fn span_of_time(time: TimeRange) -> (String, String) {
+    let second = |at| {
+        let text = date_and_clock(Some(at));
+        text.split_once('.').map_or(text.as_str(), |(second, _)| second).to_owned()
+    };
+    let (start, end) = (second(time.start), second(time.end));
+    match (start.split_once(' '), end.split_once(' ')) {
+        (Some((day, _)), Some((same, clock))) if day == same => (start.clone(), clock.to_owned()),
+        _ => (start, end),
+    }
 }
 
 /// `MIN` stands for a time that no line tells.
@@ -162,6 +175,21 @@ mod tests {
         check(99.96, "1 min 40 s");
         check(7260.0, "2 h 1 min");
         check(180_000.0, "2 d 2 h");
+    }
+
+    #[test]
+    fn a_span_of_time_names_its_day_once() {
+        let check = |start, end, from: &str, to: &str| {
+            let at = |seconds: i64| Timestamp::from_nanos(seconds * 1_000_000_000);
+            assert_eq!(
+                span_of_time(TimeRange { start: at(start), end: at(end) }),
+                (from.to_owned(), to.to_owned())
+            );
+        };
+        check(1_795_231_696, 1_795_231_722, "2026-11-21 03:28:16", "03:28:42");
+        check(86_399, 86_400, "1970-01-01 23:59:59", "1970-01-02 00:00:00");
+        check(i64::MIN / 1_000_000_000, 0, "1677-09-21 00:12:44", "1970-01-01 00:00:00");
+        assert_eq!(clock(Some(Timestamp::MIN)), "no time");
     }
 
     #[test]

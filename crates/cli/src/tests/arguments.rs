@@ -21,18 +21,64 @@ const ID: &str = "4f3a5566-7a10-4c11-8d35-0123456789ab";
 
 #[test]
 fn command_lines_mean_what_they_say() {
-    check("import /var/log - a.tar.xz", expect![[r#"Import(Import { paths: ["/var/log", "-", "a.tar.xz"], zones: [], host: None, service: None, daemon: None })"#]]);
-    check("import --zone c3=+02:00 --zone UTC --host h --service nova --daemon nova-api x", expect![[r#"Import(Import { paths: ["x"], zones: [Zone { host: Some("c3"), zone: "+02:00" }, Zone { host: None, zone: "UTC" }], host: Some("h"), service: Some("nova"), daemon: Some("nova-api") })"#]]);
+    check(
+        "import /var/log - a.tar.xz",
+        expect![[
+            r#"Import(Import { paths: ["/var/log", "-", "a.tar.xz"], zones: [], host: None, service: None, daemon: None })"#
+        ]],
+    );
+    check(
+        "import --zone c3=+02:00 --zone UTC --host h --service nova --daemon nova-api x",
+        expect![[
+            r#"Import(Import { paths: ["x"], zones: [Zone { host: Some("c3"), zone: "+02:00" }, Zone { host: None, zone: "UTC" }], host: Some("h"), service: Some("nova"), daemon: Some("nova-api") })"#
+        ]],
+    );
     check("import", expect!["error: the following required arguments were not provided:"]);
-    check("import --zone =UTC x", expect!["error: invalid value '=UTC' for '--zone <[HOST=]ZONE>': write `ZONE` or `HOST=ZONE`, as in `compute-03=+02:00`"]);
-    check(&format!("why req-{ID}"), expect![[r#"Why(Why { logs: [], id: Some(AskedId { text: "req-4f3a5566-7a10-4c11-8d35-0123456789ab", id: 4f3a5566-7a10-4c11-8d35-0123456789ab }) })"#]]);
+    check(
+        "import --zone =UTC x",
+        expect![
+            "error: invalid value '=UTC' for '--zone <[HOST=]ZONE>': write `ZONE` or `HOST=ZONE`, as in `compute-03=+02:00`"
+        ],
+    );
+    check(
+        &format!("why req-{ID}"),
+        expect![[
+            r#"Why(Why { logs: [], id: Some(AskedId { text: "req-4f3a5566-7a10-4c11-8d35-0123456789ab", id: 4f3a5566-7a10-4c11-8d35-0123456789ab }) })"#
+        ]],
+    );
     check("why", expect!["error: the following required arguments were not provided:"]);
-    check("why no-id", expect!["error: invalid value 'no-id' for '[ID]': `no-id` is no id: paste a request id (req-…), a UUID, a domain (instance-0000009f), a port's device or a MAC address"]);
-    check(&format!("trace {ID}"), expect![[r#"Trace(Trace { id: AskedId { text: "4f3a5566-7a10-4c11-8d35-0123456789ab", id: 4f3a5566-7a10-4c11-8d35-0123456789ab } })"#]]);
-    check("lines instance-0000009f -C 3", expect![[r#"Lines(Lines { id: AskedId { text: "instance-0000009f", id: instance-0000009f }, context: 3 })"#]]);
-    check("search service:nova level>=warning -n 5", expect![[r#"Search(Search { query: ["service:nova", "level>=warning"], limit: 5 })"#]]);
-    check("requests --failed --since 12h", expect![[r#"Requests(Requests { failed: true, since: Some(Moment("12h")), limit: 50 })"#]]);
-    check("requests --since yesterday", expect!["error: invalid value 'yesterday' for '--since <WHEN>': write how long ago (`30m`, `12h`, `7d`) or a date (`2026-11-21`, `2026-11-21T03:28`)"]);
+    check(
+        "why no-id",
+        expect![
+            "error: invalid value 'no-id' for '[ID]': `no-id` is no id: paste a request id (req-…), a UUID, a domain (instance-0000009f), a port's device or a MAC address"
+        ],
+    );
+    check(
+        &format!("trace {ID}"),
+        expect![[
+            r#"Trace(Trace { id: AskedId { text: "4f3a5566-7a10-4c11-8d35-0123456789ab", id: 4f3a5566-7a10-4c11-8d35-0123456789ab } })"#
+        ]],
+    );
+    check(
+        "lines instance-0000009f -C 3",
+        expect![[
+            r#"Lines(Lines { id: AskedId { text: "instance-0000009f", id: instance-0000009f }, context: 3 })"#
+        ]],
+    );
+    check(
+        "search service:nova level>=warning -n 5",
+        expect![[r#"Search(Search { query: ["service:nova", "level>=warning"], limit: 5 })"#]],
+    );
+    check(
+        "requests --failed --since 12h",
+        expect![[r#"Requests(Requests { failed: true, since: Some(Moment("12h")), limit: 50 })"#]],
+    );
+    check(
+        "requests --since yesterday",
+        expect![
+            "error: invalid value 'yesterday' for '--since <WHEN>': write how long ago (`30m`, `12h`, `7d`) or a date (`2026-11-21`, `2026-11-21T03:28`)"
+        ],
+    );
     check("filters check", expect!["Filters(Check { dir: None })"]);
     check("filters check ours", expect![[r#"Filters(Check { dir: Some("ours") })"#]]);
     check("demo", expect!["Demo(Demo)"]);
