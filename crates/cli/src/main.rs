@@ -17,11 +17,13 @@ mod exit;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::Cli;
+use exit::Exit;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -29,5 +31,7 @@ fn main() -> ExitCode {
         Err(stop) => return exit::after_parsing(&stop).into(),
     };
     let console = console::Console::new(&cli.globals);
-    commands::run(cli, &console).unwrap_or_else(|failure| console.report(&failure)).into()
+    let run = || commands::run(cli, &console).unwrap_or_else(|failure| console.report(&failure));
+    // The message of a panic is printed by then; what is left is to end as documented.
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Internal).into()
 }

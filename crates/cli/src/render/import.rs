@@ -23,7 +23,7 @@ pub(crate) fn import(report: &ImportReport, layout: Layout) -> String {
 }
 
 fn label(style: anstyle::Style, label: &str) -> Row {
-    Row::new().put(style, label).to_column(GUTTER)
+    Row::new().put(style, label).pad_to(GUTTER)
 }
 
 fn files(screen: &mut Screen, report: &ImportReport) {

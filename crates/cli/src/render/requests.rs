@@ -30,6 +30,8 @@ pub(crate) fn requests(summaries: &[Summary], layout: Layout) -> String {
 }
 
 type Cell = (anstyle::Style, String);
+/// A title, and what stands below it.
+type Field = (&'static str, fn(&Summary) -> Cell);
 
 struct Column {
     title: &'static str,
@@ -38,12 +40,12 @@ struct Column {
 }
 
 fn begin(row: Row, column: &Column) -> Row {
-    if column.at == 0 { row } else { row.to_column(column.at) }
+    if column.at == 0 { row } else { row.pad_to(column.at) }
 }
 
 /// All columns; without the least needed ones where the cause would have no room.
 fn columns(summaries: &[Summary], layout: Layout) -> Vec<Column> {
-    let all: [(&'static str, fn(&Summary) -> Cell); 8] = [
+    let all: [Field; 8] = [
         ("TIME (UTC)", time),
         ("OUTCOME", outcome),
         ("ACTION", |summary| (PLAIN, summary.action.clone())),
@@ -66,10 +68,7 @@ fn columns(summaries: &[Summary], layout: Layout) -> Vec<Column> {
 }
 
 /// Each column begins two blanks after the widest cell of the one before.
-fn placed<'a>(
-    columns: impl Iterator<Item = &'a (&'static str, fn(&Summary) -> Cell)>,
-    summaries: &[Summary],
-) -> Vec<Column> {
+fn placed<'a>(columns: impl Iterator<Item = &'a Field>, summaries: &[Summary]) -> Vec<Column> {
     let mut at = 0;
     columns
         .map(|&(title, cell)| {

@@ -53,7 +53,7 @@ impl Row {
 
     /// Fills with blanks up to `column`; one blank when it is passed already.
     #[must_use]
-    pub(crate) fn to_column(self, column: usize) -> Self {
+    pub(crate) fn pad_to(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.width).max(1);
         self.text(" ".repeat(missing))
     }

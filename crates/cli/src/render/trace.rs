@@ -74,9 +74,9 @@ impl<'a> Waterfall<'a> {
         let whole = words::duration(self.time.end.seconds_since(self.time.start));
         let end = self.label_width + DURATION_WIDTH + 2 + self.bar_width;
         Row::new()
-            .to_column(self.label_width + DURATION_WIDTH + 1)
+            .pad_to(self.label_width + DURATION_WIDTH + 1)
             .put(DIM, "0")
-            .to_column(end.saturating_sub(whole.len()))
+            .pad_to(end.saturating_sub(whole.len()))
             .put(DIM, whole)
     }
 
@@ -92,9 +92,9 @@ impl<'a> Waterfall<'a> {
         let took = words::duration(span.time.end.seconds_since(span.time.start));
         label(span, stem, self.layout)
             .cut(self.label_width, self.layout)
-            .to_column(self.label_width + DURATION_WIDTH - took.len() - 1)
+            .pad_to(self.label_width + DURATION_WIDTH - took.len() - 1)
             .put(DIM, took)
-            .to_column(self.label_width + DURATION_WIDTH)
+            .pad_to(self.label_width + DURATION_WIDTH)
             .put(DIM, edge(true))
             .put(style, bar(span.time, self.time, self.bar_width, self.layout))
             .put(DIM, edge(false))
@@ -110,7 +110,7 @@ impl<'a> Waterfall<'a> {
         let mark = self.layout.sign("▲ cause ", "^ cause ");
         let clock = words::clock(cause.event.timestamp);
         let head = Row::new().put(DIM, &stem.below).put(CULPRIT, mark).put(PLAIN, clock).text("  ");
-        let below = Row::new().put(DIM, &stem.below).to_column(head.width());
+        let below = Row::new().put(DIM, &stem.below).pad_to(head.width());
         screen.hanging(head, &below, CULPRIT, cause.text.lines().next().unwrap_or_default());
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn heading(screen: &mut Screen, case: &Case) {
     let took = words::duration(trace.time.end.seconds_since(trace.time.start));
     let reach = reach(case);
     let outcome = words::outcome(trace.outcome).to_uppercase();
-    let head = Row::new().put(of_outcome(trace.outcome).bold(), &outcome).to_column(GUTTER);
+    let head = Row::new().put(of_outcome(trace.outcome).bold(), &outcome).pad_to(GUTTER);
     let head = if head.width() > GUTTER { head.text(" ") } else { head };
     let subject = words::subject(&trace.request);
     screen.paragraph(head, STRONG, &format!("{subject}, {start} {arrow} {end} UTC ({took}){reach}"));
@@ -60,7 +60,7 @@ fn reach(case: &Case) -> String {
 }
 
 fn labelled(screen: &mut Screen, label: &str, value: &str) {
-    screen.row(indented(GUTTER).put(DIM, label).to_column(GUTTER + 10).put(DIM, value));
+    screen.row(indented(GUTTER).put(DIM, label).pad_to(GUTTER + 10).put(DIM, value));
 }
 
 fn found(screen: &mut Screen, case: &Case, cause: &Candidate) {
@@ -83,8 +83,8 @@ fn cause_of(screen: &mut Screen, cause: &Candidate) {
     let weak = if cause.confidence < 0.5 { " (weak)" } else { "" };
     let confidence = format!("confidence {:.2}{weak}", cause.confidence);
     let column = screen.layout.width.saturating_sub(confidence.len());
-    let head = Row::new().put(STRONG, "cause").to_column(GUTTER).put(name_style, name);
-    screen.row(head.to_column(column.min(73)).put(DIM, confidence));
+    let head = Row::new().put(STRONG, "cause").pad_to(GUTTER).put(name_style, name);
+    screen.row(head.pad_to(column.min(73)).put(DIM, confidence));
     screen.paragraph(indented(GUTTER), CULPRIT, &cause.text);
     screen.row(origin(&cause.event));
     if let Some(signature) = signature.filter(|signature| !signature.explain.is_empty()) {
@@ -104,7 +104,7 @@ fn origin(event: &Event) -> Row {
 
 fn shown(screen: &mut Screen, case: &Case) {
     if let Some(shown) = &case.verdict.shown {
-        let head = Row::new().put(STRONG, "shown to the user as").to_column(LONG_GUTTER);
+        let head = Row::new().put(STRONG, "shown to the user as").pad_to(LONG_GUTTER);
         screen.paragraph(head, PLAIN, &format!("\"{}\"", first_line(shown)));
     }
 }
@@ -115,7 +115,7 @@ fn path(screen: &mut Screen, steps: &[Step]) {
         return;
     }
     let arrow = screen.layout.sign("→ ", "-> ");
-    let head = Row::new().put(STRONG, "how it got there").to_column(LONG_GUTTER);
+    let head = Row::new().put(STRONG, "how it got there").pad_to(LONG_GUTTER);
     let hops: Vec<String> = steps
         .iter()
         .map(|step| format!("{}: {}", words::program_of(&step.event), first_line(&step.text)))
@@ -133,7 +133,7 @@ fn path(screen: &mut Screen, steps: &[Step]) {
 }
 
 fn reasons(screen: &mut Screen, reasons: &[Reason]) {
-    let mut head = Some(Row::new().put(STRONG, "why we think so").to_column(LONG_GUTTER));
+    let mut head = Some(Row::new().put(STRONG, "why we think so").pad_to(LONG_GUTTER));
     for reason in reasons {
         let sign = if reason.weight < 0.0 { screen.layout.sign("−", "-") } else { "+" };
         let begin = head.take().unwrap_or_else(|| indented(LONG_GUTTER));
@@ -147,7 +147,7 @@ fn remedy(screen: &mut Screen, cause: &Candidate) {
         return;
     };
     screen.blank();
-    let mut head = Some(Row::new().put(STRONG, "do").to_column(GUTTER));
+    let mut head = Some(Row::new().put(STRONG, "do").pad_to(GUTTER));
     for line in words::filled(&signature.remedy, &cause.captures).trim_end().split('\n') {
         let begin = head.take().unwrap_or_else(|| indented(GUTTER));
         // A command that is broken over two rows cannot be pasted.
@@ -166,14 +166,14 @@ fn attempts(screen: &mut Screen, attempts: &[Attempt]) {
     }
     screen.blank();
     let widest = attempts.iter().map(|attempt| attempt.host.chars().count()).max().unwrap_or(0);
-    let mut head = Some(Row::new().put(STRONG, "tries").to_column(GUTTER));
+    let mut head = Some(Row::new().put(STRONG, "tries").pad_to(GUTTER));
     for attempt in attempts {
         let begin = head.take().unwrap_or_else(|| indented(GUTTER));
         let row = begin
             .text(&attempt.host)
-            .to_column(GUTTER + widest + 2)
+            .pad_to(GUTTER + widest + 2)
             .put(of_outcome(attempt.outcome), words::outcome(attempt.outcome))
-            .to_column(GUTTER + widest + 14)
+            .pad_to(GUTTER + widest + 14)
             .text(words::clock(Some(attempt.time.start)))
             .text("  ")
             .text(words::duration(attempt.time.end.seconds_since(attempt.time.start)));
@@ -203,7 +203,7 @@ fn runners_up(screen: &mut Screen, label: &str, candidates: &[Candidate]) {
 
 fn not_logged(screen: &mut Screen, case: &Case) {
     screen.blank();
-    screen.row(Row::new().put(STRONG, "cause").to_column(GUTTER).put(CULPRIT, "not in the logs"));
+    screen.row(Row::new().put(STRONG, "cause").pad_to(GUTTER).put(CULPRIT, "not in the logs"));
     if let Some(Missing { look_in, because }) = &case.verdict.missing {
         screen.paragraph(indented(GUTTER).put(STRONG, "look in  "), PLAIN, look_in);
         screen.paragraph(indented(GUTTER).put(STRONG, "because  "), PLAIN, because);
