@@ -148,14 +148,10 @@ fn remedy(screen: &mut Screen, cause: &Candidate) {
     };
     screen.blank();
     let mut head = Some(Row::new().put(STRONG, "do").pad_to(GUTTER));
-    for line in words::filled(&signature.remedy, &cause.captures).trim_end().split('\n') {
+    for step in words::steps(&signature.remedy) {
         let begin = head.take().unwrap_or_else(|| indented(GUTTER));
-        // A command that is broken over two rows cannot be pasted.
-        if line.starts_with([' ', '$', '#']) {
-            screen.row(begin.put(COMMAND, line));
-        } else {
-            screen.paragraph(begin, PLAIN, line);
-        }
+        // Not wrapped: a command that is broken over two rows cannot be pasted.
+        screen.row(begin.put(COMMAND, words::filled(step, &cause.captures)));
     }
 }
 

@@ -128,6 +128,16 @@ pub(crate) fn subject(request: &Request) -> String {
     }
 }
 
+/// The steps of a remedy: its lines, and what `; ` parts in a line. A shell's loop or condition is one step.
+pub(crate) fn steps(remedy: &str) -> Vec<&str> {
+    let compound = |line: &str| line.contains("; do ") || line.contains("; then ");
+    remedy
+        .trim_end()
+        .lines()
+        .flat_map(|line| if compound(line) { vec![line] } else { line.split("; ").collect() })
+        .collect()
+}
+
 /// A remedy with its placeholders filled. What a log line held may be pasted into a shell, so a value that a shell
 /// would act on is quoted. A placeholder that nothing fills stays as it is.
 pub(crate) fn filled(remedy: &str, captures: &[(String, String)]) -> String {
@@ -199,6 +209,17 @@ mod tests {
         check(999, "999");
         check(181_320, "181,320");
         check(1_000_000, "1,000,000");
+    }
+
+    #[test]
+    fn a_remedy_is_told_step_by_step() {
+        let check = |remedy: &str, expected: &[&str]| assert_eq!(steps(remedy), expected);
+        check(
+            "nova-manage placement audit; take a smaller flavor",
+            &["nova-manage placement audit", "take a smaller flavor"],
+        );
+        check("Free addresses:\n  openstack port list\n", &["Free addresses:", "  openstack port list"]);
+        check("for id in 1 2; do echo $id; done", &["for id in 1 2; do echo $id; done"]);
     }
 
     #[test]

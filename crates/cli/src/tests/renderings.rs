@@ -75,7 +75,7 @@ fn a_failure_is_explained() {
             ␛[1mwhy we think so␛[0m        ␛[2m+64   ␛[0mknown cause: the network has no free address
                                    ␛[2m−3    ␛[0mtied by a resource of the request
 
-            ␛[1mdo␛[0m      Free addresses or add a subnet:
+            ␛[1mdo␛[0m      ␛[32mFree addresses or add a subnet:␛[0m
                     ␛[32m  openstack port list --network 9d1e77aa-0000-4000-8000-000000000001␛[0m
                     ␛[32m  openstack subnet create --network 9d1e77aa-0000-4000-8000-000000000001 --subnet-range {range} more␛[0m
 
