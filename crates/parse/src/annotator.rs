@@ -5,7 +5,7 @@ use model::{Annotation, Defect, Line, Timestamp};
 use crate::clock::{Clock, Zone};
 use crate::format::Format;
 use crate::header::{Continuation, Header, Stamp};
-use crate::mask::mask;
+use crate::mask::Masker;
 use crate::open_heads::{Head, Key, OpenHeads};
 use crate::text;
 
@@ -16,6 +16,7 @@ const MAX_UNPREFIXED: u32 = 10_000;
 /// in the middle of a file only misses which event the first few lines continue.
 #[derive(Debug)]
 pub struct Annotator {
+    masker: Masker,
     clock: Clock,
     /// Of the last line that had a prefix: tried first.
     format: Option<Format>,
@@ -38,7 +39,13 @@ impl Annotator {
     /// `zone` is that of times which do not name theirs.
     #[must_use]
     pub fn new(zone: Zone) -> Self {
-        Self { clock: Clock::new(zone), format: None, heads: OpenHeads::default(), previous: None }
+        Self {
+            masker: Masker::default(),
+            clock: Clock::new(zone),
+            format: None,
+            heads: OpenHeads::default(),
+            previous: None,
+        }
     }
 
     /// `not_later` tells the year of lines that name none: the time when the file was last written.
@@ -51,7 +58,7 @@ impl Annotator {
     /// Masks secrets in `line`, and tells what a first look tells. Continuation lines take time and severity from
     /// their head when they have none of their own.
     pub fn annotate(&mut self, line: &mut Line) -> Annotation {
-        mask(&mut line.text);
+        self.masker.mask(&mut line.text);
         let text = text::of(&line.text);
         let (format, header) = self.recognise(&text);
         let timestamp = self.clock.resolve(header.stamp);
@@ -84,16 +91,18 @@ impl Annotator {
     /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.
     fn recognise<'text>(&mut self, text: &'text str) -> (Format, Header<'text>) {
         let current = self.format;
-        if let Some(format) = current
+        let sticky = current.filter(|format| !format.is_last_resort());
+        if let Some(format) = sticky
             && let Some(header) = format.read(text)
         {
             return (format, header);
         }
-        let others = Format::ALL.into_iter().filter(|format| Some(*format) != current);
+        let others = Format::ALL.into_iter().filter(|format| Some(*format) != sticky);
         for format in others {
             let Some(header) = format.read(text) else { continue };
             // A line of a body can look like a line of a format that has no time.
-            let doubtful = header.stamp == Stamp::Missing && current.is_some();
+            let bare = header.continuation == Continuation::Previous;
+            let doubtful = header.stamp == Stamp::Missing && (current.is_some() || bare);
             if format == Format::Plain || !doubtful {
                 self.format = if format == Format::Plain { current } else { Some(format) };
                 return (format, header);
@@ -114,7 +123,8 @@ impl Annotator {
             Continuation::Previous => {
                 let previous = self.previous?;
                 // Before the first prefix every line stands for itself, unless it is indented.
-                let known = self.format.is_some() && previous.head.format.spans_lines();
+                let carried = previous.head.format.carries_others() && !previous.head.named;
+                let known = self.format.is_some() && previous.head.format.spans_lines() && !carried;
                 let indented = header.body.starts_with([' ', '\t']);
                 ((known || indented) && previous.unprefixed < MAX_UNPREFIXED).then_some(previous.head)
             }
@@ -123,8 +133,15 @@ impl Annotator {
 
     fn open(&mut self, line: u64, format: Format, header: &Header<'_>, timestamp: Option<Timestamp>) -> Head {
         let before = self.previous.and_then(|previous| previous.head.timestamp);
-        let head = Head { line, timestamp: timestamp.or(before), severity: header.severity, format };
-        if let Some(key) = Key::of(header) {
+        let key = Key::of(header);
+        let head = Head {
+            line,
+            timestamp: timestamp.or(before),
+            severity: header.severity,
+            format,
+            named: key.is_some(),
+        };
+        if let Some(key) = key {
             self.heads.open(key, head);
         }
         head

@@ -21,9 +21,11 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         return Event { source: Arc::clone(source), format: format.name(), ..Event::default() };
     };
     let text = text::of(&head.text);
-    let header = read(format, &text);
+    let block = block(format, lines);
+    let whole = block.is_some();
+    let header = block.unwrap_or_else(|| read(format, &text));
     let mut message = Message::of(&header);
-    for line in rest {
+    for line in rest.iter().filter(|_| !whole) {
         message.push(format, &text::of(&line.text));
     }
     let Message { body, detail, .. } = message;
@@ -32,14 +34,14 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         end_line: rest.last().map_or(head.number, |line| line.number),
         format: format.name(),
         timestamp: annotation.timestamp,
-        severity: annotation.severity,
+        severity: if whole { header.severity } else { annotation.severity },
         host: header.host.map(Cow::into_owned).or_else(|| source.host.clone()),
         service: source.service.clone(),
-        daemon: source.daemon.clone(),
+        daemon: header.program.map(Cow::into_owned).or_else(|| source.daemon.clone()),
         tier: 0,
         process: header.process,
         logger: header.logger.map(Cow::into_owned),
-        mentions: mentions(&header.context, &body, &detail),
+        mentions: mentions(&header.context, header.mentions, &body, &detail),
         context: context(header.context),
         exceptions: exceptions(&body, &detail),
         exchange: header.exchange.or_else(|| access::read(&body)),
@@ -55,6 +57,13 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
 /// A line that its format cannot read any more (the grammar has changed since) is a plain one.
 fn read(format: Format, text: &str) -> Header<'_> {
     format.read(text).or_else(|| Format::Plain.read(text)).unwrap_or_default()
+}
+
+/// The lines of a format that only make sense together.
+fn block(format: Format, lines: &[Line]) -> Option<Header<'static>> {
+    let texts: Vec<_> = lines.iter().map(|line| text::of(&line.text)).collect();
+    let texts: Vec<_> = texts.iter().map(|text| &**text).collect();
+    format.read_block(&texts)
 }
 
 /// Body and detail, as they grow line by line.
@@ -110,7 +119,7 @@ fn context(raw: RawContext<'_>) -> Context {
 }
 
 /// In order, without repeats; the kind is that of the first place that tells one.
-fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Mention> {
+fn mentions(context: &RawContext<'_>, typed: Vec<Mention>, body: &str, detail: &[String]) -> Vec<Mention> {
     let mut mentions = Mentions::default();
     for (kind, text) in [
         (IdKind::Request, &context.request),
@@ -121,6 +130,9 @@ fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Ment
         if let Some(id) = text.as_deref().and_then(Id::parse) {
             mentions.add(kind, id);
         }
+    }
+    for Mention { kind, id } in typed {
+        mentions.add(kind, id);
     }
     for text in std::iter::once(body).chain(detail.iter().map(String::as_str)) {
         let text = text.as_bytes();
@@ -135,12 +147,16 @@ fn mentions(context: &RawContext<'_>, body: &str, detail: &[String]) -> Vec<Ment
 #[derive(Default)]
 struct Mentions {
     list: Vec<Mention>,
+    /// Filled when the list has grown too long to look through.
     seen: HashSet<Id>,
 }
 
+/// Most events name a handful of ids: comparing those is quicker than hashing.
+const FEW: usize = 16;
+
 impl Mentions {
     fn add(&mut self, kind: IdKind, id: Id) {
-        if self.seen.insert(id.clone()) {
+        if self.is_new(&id) {
             self.list.push(Mention { kind, id });
         } else if kind != IdKind::Other
             && let Some(known) =
@@ -148,6 +164,16 @@ impl Mentions {
         {
             known.kind = kind;
         }
+    }
+
+    fn is_new(&mut self, id: &Id) -> bool {
+        if self.list.len() < FEW {
+            return self.list.iter().all(|known| known.id != *id);
+        }
+        if self.seen.is_empty() {
+            self.seen.extend(self.list.iter().map(|known| known.id.clone()));
+        }
+        self.seen.insert(id.clone())
     }
 }
 

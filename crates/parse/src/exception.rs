@@ -98,7 +98,7 @@ impl Reader {
     fn finish(self) -> Vec<Exception> {
         let mut chain: Vec<Exception> = self.local.into_iter().rev().chain(self.remote).collect();
         for exception in &mut chain {
-            exception.message.truncate(exception.message.trim_end().len());
+            exception.message = exception.message.trim().to_owned();
         }
         chain
     }

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use model::{Exchange, Notification, Severity};
+use model::{Exchange, Mention, Notification, Severity};
 
 /// What a format reads out of one line. Borrowed where the text stands in the line as it is.
 #[derive(Debug, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub(crate) struct Header<'a> {
     pub(crate) cut: bool,
     /// Lines that a structured format carries inside one line: a JSON traceback.
     pub(crate) detail: Vec<String>,
+    /// Ids that a structured format types by the key they stand under.
+    pub(crate) mentions: Vec<Mention>,
 }
 
 /// A time as it is written.
@@ -87,6 +89,7 @@ impl Header<'_> {
             continuation: self.continuation,
             cut: self.cut,
             detail: self.detail,
+            mentions: self.mentions,
         }
     }
 }
@@ -97,7 +100,7 @@ fn owned(text: Option<Cow<'_, str>>) -> Option<Cow<'static, str>> {
 
 impl Stamp<'_> {
     /// The text of an unreadable time stays in the stored line.
-    fn into_owned(self) -> Stamp<'static> {
+    pub(crate) fn into_owned(self) -> Stamp<'static> {
         match self {
             Self::Missing => Stamp::Missing,
             Self::Utc(nanos) => Stamp::Utc(nanos),

@@ -53,6 +53,11 @@ impl Knowledge {
         Self::new(Entries::read(overlay)?)
     }
 
+    /// What one filter file says, without the embedded ones: for tests and fuzzing.
+    pub fn of_text(text: &str) -> Result<Self, FilterError> {
+        Self::new(Entries::of_text("text", text)?)
+    }
+
     fn new(entries: Entries) -> Result<Self, FilterError> {
         let repeated = entries
             .repeated

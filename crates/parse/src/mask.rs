@@ -1,4 +1,421 @@
 //! Secrets never reach the store: they are masked before anything else looks at a line.
+//!
+//! A search for a few stems (`pass`, `token`, …) finds the places worth a look, so that most lines cost one quick scan.
+//! What follows a stem is then read by hand: a key, a separator, a value, in every quoting that logs have (Python,
+//! JSON inside JSON, headers, options, XML). Ids and hashes of tokens stay, they are needed to follow a request.
 
-/// Replaces secrets by `***`.
-pub(crate) fn mask(_line: &mut Vec<u8>) {}
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use memchr::memmem;
+
+const MASK: &[u8] = b"***";
+
+const STEMS: [&str; 11] = [
+    "pass",
+    "pswd",
+    "token",
+    "secret",
+    "hmac",
+    "authorization",
+    "private",
+    "api_key",
+    "apikey",
+    "auth_key",
+    "access_key",
+];
+/// The stems, and two that need no key: `gAAAA` begins every fernet token, `@` ends the credentials of a URL.
+static PLACES: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(STEMS.iter().copied().chain(["gaaaa", "@"]))
+        .expect("thirteen short patterns fit into an automaton")
+});
+const FERNET: usize = STEMS.len();
+const AT_SIGN: usize = STEMS.len() + 1;
+
+/// The lines of a private key that may follow its first one.
+const MAX_KEY_LINES: u32 = 200;
+
+/// Masks the lines of one source, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Masker {
+    /// How many more lines may belong to the private key that has begun.
+    key_lines_left: u32,
+}
+
+impl Masker {
+    /// Replaces each secret by `***`.
+    pub(crate) fn mask(&mut self, line: &mut Vec<u8>) {
+        if self.key_lines_left > 0 && self.inside_key(line) {
+            return;
+        }
+        let secrets = secrets(line);
+        if !secrets.is_empty() {
+            *line = without(line, &secrets);
+        }
+        if let Some(begin) = private_key(line) {
+            let end = memmem::find(&line[begin..], b"-----END");
+            self.key_lines_left = if end.is_some() { 0 } else { MAX_KEY_LINES };
+            line.splice(begin..end.map_or(line.len(), |end| begin + end), MASK.iter().copied());
+        }
+    }
+
+    /// `false` when the line cannot be one of a key: it is looked at as usual.
+    fn inside_key(&mut self, line: &mut Vec<u8>) -> bool {
+        self.key_lines_left -= 1;
+        if let Some(end) = memmem::find(line, b"-----END") {
+            self.key_lines_left = 0;
+            line.splice(..end, MASK.iter().copied());
+            return true;
+        }
+        // A prefix may stand before the digits of the key.
+        let digits = line.iter().rev().take_while(|byte| is_base64(**byte)).count();
+        if digits < 16 {
+            return line.is_empty();
+        }
+        let start = line.len() - digits;
+        line.splice(start.., MASK.iter().copied());
+        true
+    }
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\r')
+}
+
+/// Where the digits of a private key begin.
+fn private_key(line: &[u8]) -> Option<usize> {
+    let marker = memmem::find(line, b"PRIVATE KEY-----")?;
+    memmem::find(line.get(..marker)?, b"-----BEGIN").map(|_| marker + b"PRIVATE KEY-----".len())
+}
+
+fn without(line: &[u8], secrets: &[Range<usize>]) -> Vec<u8> {
+    let mut masked = Vec::with_capacity(line.len());
+    let mut kept = 0;
+    for secret in secrets {
+        masked.extend_from_slice(line.get(kept..secret.start).unwrap_or_default());
+        masked.extend_from_slice(MASK);
+        kept = secret.end;
+    }
+    masked.extend_from_slice(line.get(kept..).unwrap_or_default());
+    masked
+}
+
+/// In order, apart from each other.
+fn secrets(line: &[u8]) -> Vec<Range<usize>> {
+    let mut secrets: Vec<Range<usize>> = Vec::new();
+    for place in PLACES.find_iter(line) {
+        let masked_up_to = secrets.last().map_or(0, |secret| secret.end);
+        if place.start() < masked_up_to {
+            continue;
+        }
+        let secret = match place.pattern().as_usize() {
+            FERNET => fernet(line, place.start()),
+            AT_SIGN => url_password(line, place.start(), masked_up_to),
+            _ => keyed(line, place.start(), place.end()),
+        };
+        secrets.extend(secret.filter(|secret| secret.start >= masked_up_to && !secret.is_empty()));
+    }
+    secrets
+}
+
+/// `gAAAAABr…`: a keystone token of any length that could be one.
+fn fernet(line: &[u8], start: usize) -> Option<Range<usize>> {
+    const SHORTEST: usize = 40;
+    let exact = line.get(start..start + 5)? == b"gAAAA";
+    let glued = start > 0 && is_url_safe(line[start - 1]);
+    let length = line[start..].iter().take_while(|byte| is_url_safe(**byte)).count();
+    (exact && !glued && length >= SHORTEST).then_some(start..start + length)
+}
+
+fn is_url_safe(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'%')
+}
+
+/// `rabbit://user:password@host`: user names are short, so the scan back to `://` is bounded.
+fn url_password(line: &[u8], at_sign: usize, from: usize) -> Option<Range<usize>> {
+    const LONGEST: usize = 512;
+    let from = from.max(at_sign.saturating_sub(LONGEST));
+    let before = line.get(from..at_sign)?;
+    let credentials = memmem::rfind(before, b"://")? + 3;
+    let (mut colon, mut odd) = (None, false);
+    for (at, byte) in before.iter().enumerate().skip(credentials) {
+        match byte {
+            b':' if colon.is_none() => colon = Some(at),
+            b'/' if colon.is_none() => odd = true,
+            b' ' | b'"' | b'\'' | b'<' | b'>' | b',' | b'?' => odd = true,
+            _ => {}
+        }
+    }
+    let start = from + colon? + 1;
+    (!odd && is_worth(line.get(start..at_sign)?)).then_some(start..at_sign)
+}
+
+/// The value of the key that the stem at `start..end` belongs to.
+fn keyed(line: &[u8], start: usize, end: usize) -> Option<Range<usize>> {
+    let word_start = start - line[..start].iter().rev().take_while(|byte| is_word(**byte)).count().min(64);
+    let word_end = end + line[end..].iter().take_while(|byte| is_word(**byte)).count().min(64);
+    let key = Key::read(line.get(word_start..word_end)?)?;
+    let value = value(line, word_start, word_end, key)?;
+    let text = line.get(value.clone())?;
+    let scheme = scheme_length(text);
+    let secret = value.start + scheme..value.end;
+    is_worth(line.get(secret.clone())?).then_some(secret)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// How much the name of a key promises.
+#[derive(Clone, Copy, PartialEq)]
+enum Key {
+    /// `adminPass`, `shared_secret`, `hmac_keys`, `X-Auth-Token`, `Authorization`.
+    Certain,
+    /// `token`: prose uses the word too.
+    Maybe,
+}
+
+impl Key {
+    fn read(word: &[u8]) -> Option<Self> {
+        let mut plain = [0_u8; 140];
+        let mut length = 0;
+        for byte in word.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+            *plain.get_mut(length)? = byte.to_ascii_lowercase();
+            length += 1;
+        }
+        let plain = plain.get(..length)?;
+        let is_header = word.starts_with(b"X-") || word.starts_with(b"x-");
+        let is_option = word.starts_with(b"--");
+        let ends = |ending: &str| plain.ends_with(ending.as_bytes());
+        let certain =
+            ["password", "passwd", "passphrase", "pswd", "secret", "secretkey", "sharedsecret", "hmac"];
+        let more = [
+            "hmackey",
+            "hmackeys",
+            "privatekey",
+            "apikey",
+            "authkey",
+            "accesskey",
+            "authorization",
+            "secretaccesskey",
+        ];
+        let short_pass = ["adminpass", "newpass", "userpass", "oldpass", "rootpass", "originalpass"];
+        let is_pass = plain == b"pass" || word.ends_with(b"_pass") || short_pass.into_iter().any(ends);
+        if certain.into_iter().chain(more).any(ends) || is_pass {
+            return Some(if is_camel_case(word) { Self::Maybe } else { Self::Certain });
+        }
+        match ends("token") {
+            true if is_header || is_option => Some(Self::Certain),
+            true if plain.len() > b"token".len() && !is_camel_case(word) => Some(Self::Certain),
+            true => Some(Self::Maybe),
+            false => None,
+        }
+    }
+}
+
+/// `InvalidToken: …` names an exception, not a key.
+fn is_camel_case(word: &[u8]) -> bool {
+    let capitals = word.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+    let small = word.iter().any(u8::is_ascii_lowercase);
+    capitals > 1 && small && word.iter().all(u8::is_ascii_alphabetic) && word[0].is_ascii_uppercase()
+}
+
+/// What stands behind a key: `": "…"`, `\": \"…\"`, `=…`, `: …`, ` …` after an option, `>…<`.
+fn value(line: &[u8], word_start: usize, word_end: usize, key: Key) -> Option<Range<usize>> {
+    let mut at = word_end;
+    let key_quoted = skip_quote(line, &mut at);
+    let before_separator = at;
+    skip_spaces(line, &mut at);
+    let separator = line.get(at).copied();
+    match separator {
+        Some(b'=' | b':') => at += 1,
+        Some(b'>') if line.get(..word_start)?.ends_with(b"<") => {
+            let length = memchr::memchr(b'<', &line[at + 1..])?;
+            return Some(at + 1..at + 1 + length);
+        }
+        Some(_) if line.get(word_start..)?.starts_with(b"--") && at > before_separator => {
+            return Some(at..end_of_bare(line, at));
+        }
+        _ => return None,
+    }
+    // Ruby's and PHP's `=>`; two equal signs compare.
+    if separator == Some(b'=') && matches!(line.get(at), Some(b'>')) {
+        at += 1;
+    }
+    let after_separator = at;
+    skip_spaces(line, &mut at);
+    let spaced = at > after_separator;
+    if matches!(line.get(at..at + 2), Some(b"u'" | b"u\"" | b"b'" | b"b\"")) {
+        at += 1;
+    }
+    let quote_start = at;
+    if skip_quote(line, &mut at) {
+        return Some(at..end_of_quoted(line, at, quote_start));
+    }
+    let end = end_of_bare(line, at);
+    let bare = line.get(at..end)?;
+    let prose =
+        separator == Some(b':') && spaced && !key_quoted && (key == Key::Maybe || is_dotted_name(bare));
+    let scheme = scheme_length(line.get(at..)?);
+    let end = if scheme > 0 { end_of_bare(line, at + scheme) } else { end };
+    // A line of a traceback: `token = provider.validate(`.
+    let code = bare.contains(&b'(');
+    (!prose && !code && !bare.starts_with(b"{") && !bare.starts_with(b"[")).then_some(at..end)
+}
+
+/// `Basic `, `Bearer `: how, not what.
+fn scheme_length(value: &[u8]) -> usize {
+    let schemes: [&[u8]; 4] = [b"basic ", b"bearer ", b"digest ", b"negotiate "];
+    let has =
+        |scheme: &&[u8]| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    schemes.iter().find(|scheme| has(scheme)).map_or(0, |scheme| scheme.len())
+}
+
+/// Any number of backslashes and a quote.
+fn skip_quote(line: &[u8], at: &mut usize) -> bool {
+    let quote = *at + line.get(*at..).unwrap_or_default().iter().take_while(|byte| **byte == b'\\').count();
+    let quoted = matches!(line.get(quote), Some(b'"' | b'\''));
+    if quoted {
+        *at = quote + 1;
+    }
+    quoted
+}
+
+fn skip_spaces(line: &[u8], at: &mut usize) {
+    *at += line.get(*at..).unwrap_or_default().iter().take_while(|byte| **byte == b' ').count();
+}
+
+/// The value of a quoted string ends at the same quote behind as many backslashes, or fewer when the line was cut
+/// inside; a quote behind more of them belongs to the value.
+fn end_of_quoted(line: &[u8], start: usize, quote_start: usize) -> usize {
+    let depth = start - 1 - quote_start;
+    let quote = line[start - 1];
+    let mut backslashes = 0;
+    for (at, byte) in line.iter().enumerate().skip(start) {
+        match *byte {
+            b'\\' => backslashes += 1,
+            byte if byte == quote && backslashes <= depth => return at - backslashes,
+            _ => backslashes = 0,
+        }
+    }
+    line.len()
+}
+
+fn end_of_bare(line: &[u8], start: usize) -> usize {
+    let ends = |byte: &u8| {
+        matches!(
+            byte,
+            b' ' | b'\t' | b',' | b';' | b'&' | b'"' | b'\'' | b')' | b']' | b'}' | b'<' | b'\\' | b'\r'
+        )
+    };
+    line.iter().skip(start).position(ends).map_or(line.len(), |length| start + length)
+}
+
+/// `keystonemiddleware.auth_token._exceptions.InvalidToken:` after `… failed for token:`.
+fn is_dotted_name(text: &[u8]) -> bool {
+    let text = text.strip_suffix(b":").unwrap_or(text);
+    text.contains(&b'.')
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+}
+
+/// Not what stands for nothing, is masked already, or is the hash of a token that clients print to follow it.
+fn is_worth(value: &[u8]) -> bool {
+    let nothing: [&[u8]; 8] = [b"none", b"null", b"true", b"false", b"<none>", b"nil", b"undefined", b"-"];
+    let is_nothing = nothing.iter().any(|word| value.eq_ignore_ascii_case(word));
+    let is_mask = value.iter().all(|byte| *byte == b'*');
+    let is_hash = value.starts_with(b"{SHA") || value.starts_with(b"{sha");
+    !(is_nothing || is_mask || is_hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(lines: &str) -> String {
+        let mut masker = Masker::default();
+        let mask = |line: &str| {
+            let mut line = line.as_bytes().to_vec();
+            masker.mask(&mut line);
+            String::from_utf8(line).unwrap()
+        };
+        lines.split('\n').map(mask).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let check = |text: &str, expected: &str| assert_eq!(masked(text), expected, "{text}");
+        check(
+            "connection = mysql+pymysql://nova:s3cr:et@10.0.0.11/nova?charset=utf8",
+            "connection = mysql+pymysql://nova:***@10.0.0.11/nova?charset=utf8",
+        );
+        check("transport_url rabbit://a:b@h1:5672,c:d@h2/", "transport_url rabbit://a:***@h1:5672,c:d@h2/");
+        check(
+            r#"_url\\\": \\\"rabbit://openstack:rabbit-pw@10.0.0.11:5672/\\\", \\\"database_connection\\\": \\\"mysql+pymysql://nova:nova-db-pw@10.0.0.11/nova?charset=utf8\\\""#,
+            r#"_url\\\": \\\"rabbit://openstack:***@10.0.0.11:5672/\\\", \\\"database_connection\\\": \\\"mysql+pymysql://nova:***@10.0.0.11/nova?charset=utf8\\\""#,
+        );
+        check("{'adminPass': 'p w\\'d', 'name': 'x'}", "{'adminPass': '***', 'name': 'x'}");
+        check("{u'admin_password': u'x'}", "{u'admin_password': u'***'}");
+        check(r#"{"password": "a\"b", "x": 1}"#, r#"{"password": "***", "x": 1}"#);
+        check(r#"{\"password\": \"a\\\"b\", \"x\": 1}"#, r#"{\"password\": \"***\", \"x\": 1}"#);
+        check(
+            r#"\\\"_context_auth_token\\\": \\\"abc\\\", \\\"b\\\""#,
+            r#"\\\"_context_auth_token\\\": \\\"***\\\", \\\"b\\\""#,
+        );
+        check("curl -H \"X-Auth-Token: abcdef\" -H 'x'", "curl -H \"X-Auth-Token: ***\" -H 'x'");
+        check("Authorization: Basic dXNlcjpwdw== x", "Authorization: Basic *** x");
+        check("{'Authorization': 'Bearer abc.def'}", "{'Authorization': 'Bearer ***'}");
+        check(
+            "metadata_proxy_shared_secret = hunter2 log_opt_values",
+            "metadata_proxy_shared_secret = *** log_opt_values",
+        );
+        check("profiler.hmac_keys = SECRET_KEY x", "profiler.hmac_keys = *** x");
+        check("?password=hunter2&user=a", "?password=***&user=a");
+        check("cmd --os-password hunter2 --x", "cmd --os-password *** --x");
+        check("<adminPass>hunter2</adminPass>", "<adminPass>***</adminPass>");
+        check("password: hunter2", "password: ***");
+        check("{\"password\": \"cut off", "{\"password\": \"***");
+        let token = format!("token gAAAAABrARMTM-_eEgD1Y0P6{} x", "z".repeat(40));
+        check(&token, "token *** x");
+    }
+
+    #[test]
+    fn private_keys_are_masked_over_several_lines() {
+        let check = |text: &str, expected: &str| assert_eq!(masked(text), expected);
+        let digits = "MIIEpAIBAAKCAQEA1234567890+/";
+        check(
+            &format!(
+                "key:\n-----BEGIN RSA PRIVATE KEY-----\n{digits}\n{digits}==\n-----END RSA PRIVATE KEY-----\nafter"
+            ),
+            "key:\n-----BEGIN RSA PRIVATE KEY-----***\n***\n***\n***-----END RSA PRIVATE KEY-----\nafter",
+        );
+        check(
+            &format!("'-----BEGIN PRIVATE KEY-----\\n{digits}\\n-----END PRIVATE KEY-----'\nafter"),
+            "'-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----'\nafter",
+        );
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        let check = |text: &str| assert_eq!(masked(text), text);
+        check(
+            "Authorization failed for token: keystonemiddleware.auth_token._exceptions.InvalidToken: Token x",
+        );
+        check("Failed to validate token: keystone.exception.TokenNotFound: Failed to validate token");
+        check("curl -H \"X-Auth-Token: {SHA256}0679010f\" x");
+        check("auth_type = password log_opt_values");
+        check("keystone_authtoken.www_authenticate_uri = http://10.0.0.11:5000/");
+        check("\"GET /v3/auth/tokens HTTP/1.1\" 200");
+        check(r#"\"_context_auth_token\": null, \"password\": \"***\", "encryption_secret_uuid": null"#);
+        check("max_token_size = 255; token_expiration: 3600");
+        check("Truncating password to algorithm specific maximum length 72 characters.");
+        check("mail to admin@example.org, see http://10.0.0.11:5000/v3 or a@b");
+        check("bypass=1 compass: x passthrough: y");
+        check("File \"keystone/token/provider.py\", line 5, in validate_token");
+        check("    token = PROVIDER_APIS.token_provider_api.validate_token(");
+        check("password=None token=None");
+    }
+}

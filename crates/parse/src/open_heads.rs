@@ -17,6 +17,8 @@ pub(crate) struct Head {
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) severity: Severity,
     pub(crate) format: Format,
+    /// It names its logger, as a program's own format does; a carrier's prefix alone does not.
+    pub(crate) named: bool,
 }
 
 /// The last heads, by process and logger: tracebacks of several workers interleave in one file. Bounded in number

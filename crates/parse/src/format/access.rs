@@ -65,7 +65,8 @@ fn bare(body: &str) -> Option<Exchange> {
 /// `http://10.0.0.11:8776/v3/…/volumes returned with HTTP 202`: cinder, when it answers. The method was said before.
 fn returned(body: &str) -> Option<Exchange> {
     let (target, status) = body.split_once(" returned with HTTP ")?;
-    let status = status.trim_end().parse().ok()?;
+    // neutron says so at DEBUG, where oslo.log appends the place in the code.
+    let status = status.split(' ').next()?.trim_end().parse().ok()?;
     (!target.contains(' ')).then(|| exchange("", target, Some(status)))
 }
 
@@ -126,6 +127,10 @@ mod tests {
         check(
             "http://10.0.0.11:8776/v3/cc31/os-services returned with HTTP 200",
             " http://10.0.0.11:8776/v3/cc31/os-services Some(200) None ~",
+        );
+        check(
+            "http://10.0.0.11:9696/v2.0/extensions returned with HTTP 200 __call__ /a/wsgi.py:730",
+            " http://10.0.0.11:9696/v2.0/extensions Some(200) None ~",
         );
         check("10.0.0.11 - GET /v1/nodes - 200 (12.5ms)", "GET /v1/nodes Some(200) Some(0.0125) 10.0.0.11");
         check("GET call to glance for http://10.0.0.11:9292/v2/images used request id req-7", "no access");

@@ -188,8 +188,7 @@ fn context(text: &str) -> Option<RawContext<'_>> {
     if tokens.get(2) == Some(&"usr") {
         return is_request(first).then(|| labelled(tokens));
     }
-    if (first == "None" && count > 1) || count == 8 || tokens.get(1).is_some_and(|second| is_request(second))
-    {
+    if (first == "None" && count > 1) || count == 8 || tokens.get(1).is_some_and(|second| is_marked(second)) {
         let looks_right = first == "None" || first == "-" || is_request(first);
         let [global, request, identity @ ..] = tokens else { return None };
         let identity = Identity { names_project_first: identity.len() == 2, tokens: identity };
@@ -239,7 +238,12 @@ fn labelled<'text>(tokens: &[&'text str]) -> RawContext<'text> {
 
 /// Services may adopt ids that callers made up, but all that were seen in a bracket are made by oslo.
 fn is_request(token: &str) -> bool {
-    token.starts_with("req-") || token.starts_with("greq-") || model::Id::parse(token).is_some()
+    is_marked(token) || model::Id::parse(token).is_some()
+}
+
+/// A bare id in the second place is a user's.
+fn is_marked(token: &str) -> bool {
+    token.starts_with("req-") || token.starts_with("greq-")
 }
 
 fn named(token: &str) -> Option<Cow<'_, str>> {

@@ -184,3 +184,63 @@ fn segments_of(target: &str) -> Vec<&str> {
     let path = path.trim_matches('/');
     path.strip_suffix(".json").unwrap_or(path).split('/').collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Knowledge;
+    use super::*;
+
+    #[track_caller]
+    fn check(request: &str, expected: Option<(&str, &str, &[&str])>) {
+        let (method, target) = request.split_once(' ').unwrap();
+        let (method, target) = (method.to_owned(), target.to_owned());
+        let action = Knowledge::embedded().action(&Exchange { method, target, ..Exchange::default() });
+        let found = action.map(|action| {
+            let ids: Vec<_> = action.mentions.iter().map(|mention| mention.kind.name()).collect();
+            (action.name, action.service, ids)
+        });
+        let found =
+            found.as_ref().map(|(name, service, ids)| (name.as_str(), service.as_str(), ids.as_slice()));
+        assert_eq!(found, expected, "{request}");
+    }
+
+    #[test]
+    fn calls_become_actions() {
+        const ID: &str = "4f3ab2c1-6a6c-4c1d-9f9f-b5c2d8f3b7a1";
+        const PROJECT: &str = "5d5c8d9d3c4b4b0f9a5f6a0b9c8d7e6f";
+        check("POST /v2.1/servers", Some(("boot", "nova", &[])));
+        check(&format!("POST /v2.1/{PROJECT}/servers"), Some(("boot", "nova", &[])));
+        check(
+            &format!("POST /compute/v2.1/servers/{ID}/action"),
+            Some(("server action", "nova", &["instance"])),
+        );
+        check(
+            &format!("DELETE http://controller:8774/v2.1/servers/{ID}"),
+            Some(("delete server", "nova", &["instance"])),
+        );
+        check(&format!("GET /v2.0/ports?device_id={ID}"), Some(("show port", "neutron", &[])));
+        check("POST /v2.0/ports.json", Some(("create port", "neutron", &[])));
+        check(&format!("POST /v3/{PROJECT}/volumes"), Some(("create volume", "cinder", &[])));
+        check(
+            &format!("POST /v3/{PROJECT}/attachments/{ID}/action"),
+            Some(("complete attachment", "cinder", &["attachment"])),
+        );
+        check(
+            &format!("PUT /placement/allocations/{ID}"),
+            Some(("claim allocations", "placement", &["instance"])),
+        );
+        check("POST /identity/v3/auth/tokens", Some(("issue token", "keystone", &[])));
+        check(&format!("GET /v2/images/{ID}/file"), Some(("download image", "glance", &["image"])));
+        check(&format!("POST /v1/{PROJECT}/stacks"), Some(("create stack", "heat", &[])));
+        check("GET /healthcheck", None);
+        check("OPTIONS *", None);
+        check("GET ", None);
+    }
+
+    #[test]
+    fn users_talk_to_front_ends_only() {
+        let knowledge = Knowledge::embedded();
+        assert!(knowledge.front_end("nova-api"));
+        assert!(!knowledge.front_end("nova-compute"));
+    }
+}

@@ -86,7 +86,7 @@ impl Knowledge {
 fn defects(pattern: &Pattern) -> Vec<String> {
     let text = &pattern.text;
     let never = pattern.defect().map(|why| format!("`{text}` never matches: {why}"));
-    let slow = (pattern.literal.len() < 4)
+    let slow = (pattern.selectivity() < 4)
         .then(|| format!("`{text}` is tried on every line: put at least 4 letters of literal text into it"));
     never.into_iter().chain(slow).collect()
 }
@@ -111,6 +111,44 @@ fn events_of(sample: &str, rule: &Rule) -> Vec<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_name_samples_that_fail() {
+        let check = |entry: &str, expected: &str| {
+            let text = format!("\n[[signature]]\nslug = 'a'\ntitle = 'A'\n{entry}");
+            let findings: Vec<_> =
+                Knowledge::of_text(&text).unwrap().check().iter().map(ToString::to_string).collect();
+            assert_eq!(findings.join("\n"), expected);
+        };
+        check("patterns = ['it broke']\nsamples = ['2026-11-21 1 ERROR a [-] it broke']", "");
+        check("patterns = ['^it broke']\nsamples = ['2026-11-21 1 ERROR a [-] it broke']", "");
+        check(
+            "patterns = ['it broke']\nsamples = ['it works']",
+            "text:2: signature `a` does not match its sample `it works`",
+        );
+        check("patterns = ['it broke']\nsamples = [\"Traceback:\\n  it broke\"]", "");
+        check(
+            "patterns = ['it broke']\nsamples = ['it broke']\ncounter_samples = ['so it broke']",
+            "text:2: signature `a` matches its counter sample `so it broke`",
+        );
+        check(
+            "patterns = ['it broke']",
+            "text:2: signature `a` has no sample: add a line that it must match",
+        );
+        check("patterns = ['{a} is b']\nsamples = ['a is b']", "");
+        check(
+            "patterns = ['{a} b']\nsamples = ['a b']",
+            "text:2: signature `a`: `{a} b` is tried on every line: put at least 4 letters of literal text into it",
+        );
+        check(
+            "regex = ['[^x]{3}[^y]{9000}abcd']\nsamples = []",
+            "text:2: signature `a`: `[^x]{3}[^y]{9000}abcd` never matches: Compiled regex exceeds size limit of 1048576 bytes.\ntext:2: signature `a` has no sample: add a line that it must match",
+        );
+        check(
+            "patterns = ['it broke']\nsamples = ['it broke']\n[[signature]]\nslug = 'a'\ntitle = 'A'\npatterns = ['it broke']\nsamples = ['it broke']",
+            "text:7: signature `a` stands here twice",
+        );
+    }
 
     #[test]
     fn the_embedded_filters_have_no_findings() {

@@ -39,21 +39,32 @@ pub(super) struct DaemonEntry {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LayoutEntry {
-    /// A template: a placeholder matches a part of one folder's name, `{:rest}` any number of folders.
+    /// A template: a placeholder matches a part of one folder's name, `{:rest}` any number of folders, `{:int}` a number
+    /// of five digits or more, `{:hex}` the id of a container.
     path: String,
     disabled: bool,
     /// Only folders that look like hosts are hosts.
     telling: bool,
 }
 
-/// Folders that are no hosts, and parts of names that hosts have.
+/// What names of folders mean.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct FolderEntry {
-    name: String,
+    names: Vec<String>,
     disabled: bool,
-    /// The name is a part of a host's name, instead of a folder that is no host.
-    host_part: bool,
+    means: Meaning,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Meaning {
+    /// It is no host.
+    #[default]
+    Place,
+    Host,
+    /// Hosts have it in their names.
+    HostPart,
 }
 
 impl Keyed for ServiceEntry {
@@ -96,7 +107,7 @@ impl Keyed for FolderEntry {
     const SORT: &'static str = "folder";
 
     fn key(&self) -> String {
-        self.name.clone()
+        self.names.join(", ")
     }
 
     fn disabled(&self) -> bool {
@@ -132,7 +143,8 @@ pub(super) struct Daemons {
     files: HashMap<String, usize>,
     file_globs: Vec<(String, usize)>,
     layouts: Vec<Layout>,
-    no_hosts: HashSet<String>,
+    places: HashSet<String>,
+    hosts: HashSet<String>,
     host_parts: Vec<String>,
 }
 
@@ -160,7 +172,8 @@ impl Daemons {
             files: HashMap::new(),
             file_globs: Vec::new(),
             layouts: Vec::new(),
-            no_hosts: HashSet::new(),
+            places: HashSet::new(),
+            hosts: HashSet::new(),
             host_parts: Vec::new(),
         };
         for (place, service) in services {
@@ -173,11 +186,7 @@ impl Daemons {
             known.layouts.push(Layout::new(&layout).map_err(|what| place.broken(format!("layout: {what}")))?);
         }
         for (_, folder) in folders {
-            if folder.host_part {
-                known.host_parts.push(folder.name);
-            } else {
-                known.no_hosts.insert(folder.name);
-            }
+            known.add_folders(folder);
         }
         Ok(known)
     }
@@ -223,6 +232,14 @@ impl Daemons {
             host_local: daemon.host_local,
         }));
         Ok(())
+    }
+
+    fn add_folders(&mut self, folder: FolderEntry) {
+        match folder.means {
+            Meaning::Place => self.places.extend(folder.names),
+            Meaning::Host => self.hosts.extend(folder.names),
+            Meaning::HostPart => self.host_parts.extend(folder.names),
+        }
     }
 
     /// By its name or an alias: `nova-compute`, `n-cpu`, `nova_compute`, `devstack@n-cpu.service`, `/usr/bin/nova-compute`.
@@ -321,14 +338,13 @@ impl Daemons {
 
     fn plausible_host(&self, name: &str, telling: bool) -> bool {
         let lower = name.to_ascii_lowercase();
-        let no_host = self.no_hosts.contains(&lower)
-            || self.folders.contains_key(&lower)
-            || self.aliases.contains_key(&lower);
         let date = lower
             .bytes()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.' | b':' | b't'));
+        let place = date || self.places.contains(&lower) || self.folders.contains_key(&lower);
         let has_part = || self.host_parts.iter().any(|part| lower.contains(part.as_str()));
-        !no_host && !date && (!telling || has_part())
+        let tells = || !telling || (has_part() && !self.aliases.contains_key(&lower));
+        self.hosts.contains(&lower) || (!place && tells())
     }
 }
 
@@ -352,6 +368,9 @@ impl Layout {
                 Piece::End => {}
                 Piece::Literal(literal) => source.push_str(&regex_syntax::escape(&literal)),
                 Piece::Placeholder { name, shape: Shape::Rest } if name.is_empty() => source.push_str(".*"),
+                Piece::Placeholder { shape: Shape::Hex, .. } => source.push_str("[0-9a-f]{12,}"),
+                // Five digits or more: `compute-3` is not the third case of `compute`.
+                Piece::Placeholder { shape: Shape::Int, .. } => source.push_str("[0-9]{5,}"),
                 Piece::Placeholder { name, .. } => match name.as_str() {
                     "" => source.push_str("[^/]*?"),
                     "host" => source.push_str("(?P<host>[A-Za-z0-9][A-Za-z0-9._-]*?)"),
@@ -429,4 +448,115 @@ fn date_ending(stem: &str) -> Option<&str> {
     let ending = stem.get(before.len()..)?.trim_start_matches(|first: char| first.is_ascii_digit());
     let digits = ending.bytes().filter(u8::is_ascii_digit).count();
     (ending.starts_with("-20") && (8..=14).contains(&digits)).then_some(ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Knowledge;
+
+    #[track_caller]
+    fn check(path: &str, host: &str, service: &str, daemon: &str) {
+        let source = Knowledge::embedded().locate(path);
+        let found = [source.host, source.service, source.daemon].map(Option::unwrap_or_default);
+        assert_eq!(found, [host, service, daemon], "{path}");
+        assert_eq!(source.path, path);
+    }
+
+    #[test]
+    fn paths_tell_host_service_and_daemon() {
+        check("compute-04/nova/nova-compute.log", "compute-04", "nova", "nova-compute");
+        check("zed/logs/controller/glance/glance-api.log", "controller", "glance", "glance-api");
+        check("controller/keystone/keystone-uwsgi-public.log", "controller", "keystone", "keystone");
+        check("controller/placement/placement-uwsgi.log", "controller", "placement", "placement-api");
+        check("controller/rabbitmq/rabbit@controller.log", "controller", "rabbitmq", "rabbitmq");
+        check("controller/mariadb/error.log", "controller", "mariadb", "mariadb");
+        check("compute-04/libvirt/qemu/instance-00000005.log", "compute-04", "libvirt", "qemu");
+        check("compute-04/libvirt/libvirtd.log", "compute-04", "libvirt", "libvirtd");
+        check("network-01/neutron/l3-agent.log", "network-01", "neutron", "neutron-l3-agent");
+        check("/var/log/nova/nova-compute.log", "", "nova", "nova-compute");
+        check("/var/log/nova/nova-compute.log.1", "", "nova", "nova-compute");
+        check("var/log/cinder/api.log-20261121.gz", "", "cinder", "cinder-api");
+        check("/var/log/neutron/server.log.2026-11-21", "", "neutron", "neutron-server");
+        check("nova-api.log.1.2017-05-16_13:53:08", "", "nova", "nova-api");
+        check("/var/log/kolla/nova/nova-api.log", "", "nova", "nova-api");
+        check("host7/var/log/kolla/openvswitch/ovn-controller.log", "host7", "ovn", "ovn-controller");
+        check("backup/host7/var/log/nova/nova-api.log.3.xz", "host7", "nova", "nova-api");
+        check("/var/log/containers/nova/nova-compute.log", "", "nova", "nova-compute");
+        check("/var/log/containers/libvirt/libvirtd.log", "", "libvirt", "libvirtd");
+        check(
+            "sosreport-osp-compute-3-2026-11-21-abcdefg/var/log/containers/nova/nova-compute.log.1",
+            "osp-compute-3",
+            "nova",
+            "nova-compute",
+        );
+        check(
+            "host7.tar.xz/sosreport-ctl1.example.org-20261121031522/var/log/neutron/server.log",
+            "ctl1.example.org",
+            "neutron",
+            "neutron-server",
+        );
+        check("logs/screen-n-cpu.txt.gz", "", "nova", "nova-compute");
+        check("subnode-2/logs/screen-q-agt.txt", "subnode-2", "neutron", "neutron-openvswitch-agent");
+        check("controller/logs/screen-c-vol.txt", "controller", "cinder", "cinder-volume");
+        check("devstack@n-sch.service.log", "", "nova", "nova-scheduler");
+        check(
+            "/var/log/containers/nova-compute-default-x7x2v_openstack_nova-compute-0679010fc12e4d7da1f69c887eb0e4f80679010fc12e4d7da1f69c887eb0e4f8.log",
+            "",
+            "nova",
+            "nova-compute",
+        );
+        check(
+            "/var/log/pods/openstack_neutron-server-5b_12/neutron-server/0.log",
+            "",
+            "neutron",
+            "neutron-server",
+        );
+        check("compute1.example.org/nova-compute.log", "compute1.example.org", "nova", "nova-compute");
+        check("/var/log/syslog", "", "system", "syslog");
+        check("/var/log/kern.log.1", "", "kernel", "kernel");
+    }
+
+    #[test]
+    fn odd_paths_tell_nothing_wrong() {
+        check("case-123/nova-compute.log", "", "nova", "nova-compute");
+        check("2026-11-21/nova/nova-compute.log", "", "nova", "nova-compute");
+        check("notes.txt", "", "", "");
+        check("", "", "", "");
+        check("/", "", "", "");
+        check("...gz", "", "", "");
+        check("-20261121", "", "", "");
+        check("nova/", "", "", "");
+    }
+
+    #[test]
+    fn daemons_have_many_names() {
+        let knowledge = Knowledge::embedded();
+        let check = |name: &str, daemon: &str| {
+            assert_eq!(knowledge.daemon(name).map(|found| found.name.as_str()), Some(daemon), "{name}");
+        };
+        check("nova-compute", "nova-compute");
+        check("n-cpu", "nova-compute");
+        check("devstack@n-cpu.service", "nova-compute");
+        check("nova_compute", "nova-compute");
+        check("/usr/bin/nova-compute", "nova-compute");
+        check("compute", "nova-compute");
+        check("NEUTRON_OPENVSWITCH_AGENT", "neutron-openvswitch-agent");
+        check("q-svc", "neutron-server");
+        check("mysqld", "mariadb");
+        assert_eq!(knowledge.daemon("a program nobody knows"), None);
+        assert!(knowledge.daemon("nova-compute").unwrap().host_local);
+        assert!(knowledge.tier("neutron") > knowledge.tier("nova-api"));
+    }
+
+    #[test]
+    fn loggers_tell_daemons_and_services() {
+        let knowledge = Knowledge::embedded();
+        let daemon = |logger| knowledge.daemon_of_logger(logger).map(|found| found.name.as_str());
+        assert_eq!(daemon("nova.virt.libvirt.driver"), Some("nova-compute"));
+        assert_eq!(daemon("nova.conductor.manager"), Some("nova-conductor"));
+        assert_eq!(daemon("nova.virtual"), None);
+        assert_eq!(daemon("oslo_messaging.rpc.server"), None);
+        assert_eq!(knowledge.service_of_logger("nova.network.neutron"), Some("nova"));
+        assert_eq!(knowledge.service_of_logger("novaclient.v2"), None);
+    }
 }

@@ -159,10 +159,10 @@ impl Entries {
         Ok(entries)
     }
 
-    #[cfg(test)]
-    pub(super) fn of_text(text: &str) -> Result<Self, FilterError> {
+    /// One file and nothing else.
+    pub(super) fn of_text(name: &str, text: &str) -> Result<Self, FilterError> {
         let mut entries = Self::default();
-        entries.add_file(0, "test.toml".to_owned(), text.to_owned())?;
+        entries.add_file(0, name.to_owned(), text.to_owned())?;
         Ok(entries)
     }
 
@@ -206,9 +206,7 @@ fn embedded_files() -> Vec<(String, String)> {
         for entry in folder.entries() {
             match entry {
                 DirEntry::Dir(inner) => walk(inner, files),
-                DirEntry::File(file)
-                    if file.path().extension().is_some_and(|extension| extension == "toml") =>
-                {
+                DirEntry::File(file) if holds_entries(file.path()) => {
                     let text = file.contents_utf8().unwrap_or_default();
                     files.push((format!("filters/{}", file.path().display()), text.to_owned()));
                 }
@@ -230,7 +228,7 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FilterError> {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {
             files.extend(toml_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if holds_entries(&path) {
             files.push(path);
         }
     }
@@ -238,9 +236,102 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FilterError> {
     Ok(files)
 }
 
+/// The words of notifications' payloads stand in a file of another shape, which the format of notifications reads.
+fn holds_entries(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "toml") && !path.ends_with("notifications.toml")
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Knowledge;
     use super::*;
+
+    /// The message, of which `text:` is the file.
+    #[track_caller]
+    fn check_broken(text: &str, expected: &str) {
+        let error = Knowledge::of_text(text).expect_err(text).to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn broken_filters_say_where_and_what() {
+        check_broken("\n[[signature]]\nslug = \"a\"\npaterns = []", "text:4: unknown field `paterns`");
+        check_broken("[[signatur]]\nslug = \"a\"", "text:1: unknown field `signatur`");
+        check_broken("[[signature]]\nslug = 7", "text:2: invalid type: integer `7`");
+        check_broken("[[signature]]\nslug = \"a", "text:2: invalid basic string");
+        check_broken("\n\n[[signature]]\npatterns = [\"x\"]", "text:3: the signature has no slug");
+        check_broken("[[signature]]\nslug = \"a\"", "text:1: signature `a` has neither patterns nor regex");
+        let of_pattern =
+            |key: &str, pattern: &str| format!("[[signature]]\nslug = \"a\"\n{key} = ['{pattern}']");
+        check_broken(
+            &of_pattern("patterns", "{\"a\": 1}"),
+            "text:1: signature `a`: `{\"a\": 1}` is no placeholder",
+        );
+        check_broken(
+            &of_pattern("patterns", "a {b:wrod}"),
+            "text:1: signature `a`: `{b:wrod}`: there is no type `wrod`",
+        );
+        check_broken(&of_pattern("patterns", "a }"), "text:1: signature `a`: a brace stands alone");
+        check_broken(&of_pattern("patterns", "^$"), "text:1: signature `a`: the pattern is empty");
+        check_broken(&of_pattern("regex", "a("), "text:1: signature `a`: unclosed group");
+        check_broken(
+            "[[signature]]\nslug = \"a\"\npatterns = ['x']\nlevel = 'LOUD'",
+            "text:1: signature `a`: `LOUD` is no level",
+        );
+        check_broken(
+            "[[signature]]\nslug = \"a\"\npatterns = ['x']\nrole = 'csuse'",
+            "text:4: unknown variant `csuse`",
+        );
+        check_broken(
+            "[[daemon]]\nname = 'a'\nservice = 'b'",
+            "text:1: daemon `a`: there is no [[service]] named `b`",
+        );
+        check_broken("[[keyword]]\nwords = ['a']\nkind = 'b'", "text:1: there is no kind `b`");
+        check_broken("[[action]]\ncalls = ['POST']", "text:1: `POST` is no call");
+        check_broken("[[layout]]\npath = '{hots}'", "text:1: layout: `{hots}`");
+    }
+
+    #[test]
+    fn a_sites_folder_replaces_adds_and_removes() {
+        let folder = std::env::temp_dir().join(format!("filters-overlay-{}", std::process::id()));
+        fs::create_dir_all(folder.join("signatures")).unwrap();
+        let own = "[[signature]]\nslug = 'site.one'\ntitle = 'one'\npatterns = ['the site broke']\n\
+                   [[keyword]]\nwords = ['gizmo']\nkind = 'volume'\n[[front_end]]\ndaemon = 'nova-api'\ndisabled = true";
+        fs::write(folder.join("signatures/own.toml"), own).unwrap();
+        let knowledge = Knowledge::load(Some(&folder)).unwrap();
+        assert!(knowledge.signatures().any(|signature| signature.slug == "site.one"));
+        assert!(!knowledge.front_end("nova-api"));
+        assert!(knowledge.front_end("cinder-api"));
+        let mut mentions = Vec::new();
+        knowledge.type_mentions("gizmo 0679010f-c12e-4d7d-a1f6-9c887eb0e4f8", &mut mentions);
+        assert_eq!(mentions.first().map(|mention| mention.kind), Some(model::IdKind::Volume));
+
+        fs::write(folder.join("signatures/own.toml"), "[[signature]]\n\nslug = 1").unwrap();
+        let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
+        assert!(error.contains("own.toml:3: invalid type"), "{error}");
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(Knowledge::load(Some(&folder)), Err(FilterError::Read { .. })));
+    }
+
+    #[test]
+    fn the_later_entry_of_a_key_wins_and_keeps_its_place() {
+        let mut entered = Entered::<ids::UrlEntry>::default();
+        let file = Arc::new(FileText { name: "f".to_owned(), text: String::new() });
+        let mut repeated = Vec::new();
+        let mut add = |layer, text: &str| {
+            let place = Place { file: Arc::clone(&file), offset: 0 };
+            entered.add(layer, place, toml::from_str(text).unwrap(), &mut repeated);
+        };
+        add(0, "segments = ['a']\nkind = 'port'");
+        add(0, "segments = ['b']\nkind = 'port'");
+        add(0, "segments = ['c']\nkind = 'port'");
+        add(1, "segments = ['a']\nkind = 'volume'");
+        add(1, "segments = ['b']\ndisabled = true");
+        add(1, "segments = ['b']\ndisabled = true");
+        let keys: Vec<_> = entered.into_iter().map(|(_, entry)| entry.key()).collect();
+        assert_eq!(keys, ["a", "c"]);
+        assert_eq!(repeated.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>(), ["url `b`"]);
+    }
 
     #[test]
     fn all_files_of_the_folder_are_embedded() {

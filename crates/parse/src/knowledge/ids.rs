@@ -207,6 +207,9 @@ impl IdRules {
         if in_list {
             return last.1;
         }
+        // Python 2 writes `u'port_id': u'4f3a…'`.
+        let before =
+            [b"u'", b"u\""].iter().find_map(|unicode| before.strip_suffix(*unicode)).unwrap_or(before);
         let phrase = trim_end(before, |byte| is_between(byte) || byte == b'-');
         self.kind_after(phrase).unwrap_or(IdKind::Other)
     }
@@ -318,5 +321,120 @@ impl From<LinkName> for MessageLink {
             LinkName::Bridge => Self::Bridge,
             LinkName::None => Self::None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Knowledge;
+    use super::*;
+
+    const A: &str = "0679010f-c12e-4d7d-a1f6-9c887eb0e4f8";
+    const B: &str = "c1ea1b2c-6a6c-4c1d-9f9f-b5c2d8f3b7a1";
+
+    /// `A` and `B` in the text stand for two UUIDs.
+    #[track_caller]
+    fn check(text: &str, expected: &[(&str, &str)]) {
+        let text = text.replace("$A", A).replace("$B", B);
+        let mut mentions = Vec::new();
+        Knowledge::embedded().type_mentions(&text, &mut mentions);
+        let short = |id: &Id| id.to_string().replace(A, "$A").replace(B, "$B");
+        let found: Vec<_> =
+            mentions.iter().map(|mention| (mention.kind.name(), short(&mention.id))).collect();
+        let expected: Vec<_> = expected.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn the_word_before_an_id_tells_its_kind() {
+        check("[instance: $A] Attempting claim", &[("instance", "$A")]);
+        check("Failed to bind port $A on host compute-04", &[("port", "$A")]);
+        check("Network $A: subnet_id=$B", &[("network", "$A"), ("subnet", "$B")]);
+        check("'port_id': u'$A', \"volume-id\": \"$B\"", &[("port", "$A"), ("volume", "$B")]);
+        check(
+            "resource provider $A inventory of compute node $B",
+            &[("resource_provider", "$A"), ("resource_provider", "$B")],
+        );
+        check("volume-$A failed; snapshot-$B", &[("volume", "$A"), ("snapshot", "$B")]);
+        check("iqn.2010-10.org.openstack:volume-$A", &[("volume", "$A")]);
+        check("qdhcp-$A", &[("network", "$A")]);
+        check("external event network-vif-plugged-$A", &[("port", "$A")]);
+        check("ports ['$A', '$B'] are gone", &[("port", "$A"), ("port", "$B")]);
+        check("request id req-$A", &[("request", "$A")]);
+        check("security group $A; instance action $B", &[("security_group", "$A"), ("other", "$B")]);
+        check("$A", &[("other", "$A")]);
+        check("a thing called $A", &[("other", "$A")]);
+    }
+
+    #[test]
+    fn urls_tell_kinds() {
+        check("GET /v2.0/ports?device_id=$A", &[("instance", "$A")]);
+        check(
+            "/v2.1/5d5c8d9d3c4b4b0f9a5f6a0b9c8d7e6f/servers/$A",
+            &[("project", "5d5c8d9d-3c4b-4b0f-9a5f-6a0b9c8d7e6f"), ("instance", "$A")],
+        );
+        check("PUT /allocations/$A", &[("instance", "$A")]);
+        check("/servers/$A/os-volume_attachments/$B", &[("instance", "$A"), ("volume", "$B")]);
+        check("http://controller:9292/v2/images/$A/file", &[("image", "$A")]);
+        check("/var/lib/nova/instances/$A/disk.config", &[("instance", "$A")]);
+    }
+
+    #[test]
+    fn names_are_typed_by_their_shape() {
+        check(
+            "tap0679010f-c1 fa:16:3e:c1:2b:a3 instance-0000009f",
+            &[
+                ("device", "tap0679010f-c1"),
+                ("mac_address", "fa:16:3e:c1:2b:a3"),
+                ("domain", "instance-0000009f"),
+            ],
+        );
+    }
+
+    #[test]
+    fn whole_messages_tell_what_words_do_not() {
+        check("Nova event matching ['req-$A'] response: {'name': 'network-changed'}", &[("request", "$A")]);
+        check(
+            "Creating event network-vif-plugged:$A for instance $B on compute-01",
+            &[("port", "$A"), ("instance", "$B")],
+        );
+        check("error: rbd: $A_disk: no such file", &[("instance", "$A")]);
+        check("<uuid>$A</uuid>", &[("instance", "$A")]);
+    }
+
+    #[test]
+    fn a_kind_known_elsewhere_wins_over_none() {
+        let mut mentions = Vec::new();
+        let knowledge = Knowledge::embedded();
+        knowledge.type_mentions(&format!("gone: {A}"), &mut mentions);
+        knowledge.type_mentions(&format!("volume {A}"), &mut mentions);
+        knowledge.type_mentions(&format!("what is {A}"), &mut mentions);
+        let kinds: Vec<_> = mentions.iter().map(|mention| mention.kind).collect();
+        assert_eq!(kinds, [IdKind::Volume]);
+    }
+
+    #[test]
+    fn messages_name_the_requests_of_callees() {
+        let check = |text: &str, link, names: &[&str]| {
+            let named = Knowledge::embedded().named_ids(&text.replace("$A", A).replace("$B", B));
+            let names_of =
+                |named: &NamedIds| named.ids.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            assert!(
+                named.iter().any(|named| named.link == link && names_of(named) == names),
+                "{text}: {named:?}"
+            );
+        };
+        check("(HTTP 409) (Request-ID: req-$A)", MessageLink::Callee, &["callee"]);
+        check("Neutron server returns request_ids: ['req-$A']", MessageLink::Callee, &["callee"]);
+        check(
+            "GET call to neutron for http://c:9696/v2.0/ports used request id req-$A",
+            MessageLink::Callee,
+            &["callee"],
+        );
+        check(
+            "Creating event network-vif-plugged:$A for instance $B on c",
+            MessageLink::Bridge,
+            &["port", "instance"],
+        );
     }
 }

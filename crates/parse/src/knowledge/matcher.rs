@@ -57,10 +57,12 @@ impl Automaton {
     /// `None` when the literals are too many for an automaton.
     fn new(patterns: &[Pattern]) -> Option<Self> {
         let (with, without): (Vec<_>, Vec<_>) =
-            patterns.iter().enumerate().partition(|(_, pattern)| pattern.literal.len() >= SHORTEST_LITERAL);
-        let literals = AhoCorasick::new(with.iter().map(|(_, pattern)| &pattern.literal)).ok()?;
-        let indexes =
-            |patterns: Vec<(usize, &Pattern)>| patterns.into_iter().map(|(index, _)| index).collect();
-        Some(Self { literals, patterns: indexes(with), others: indexes(without) })
+            patterns.iter().enumerate().partition(|(_, pattern)| pattern.selectivity() >= SHORTEST_LITERAL);
+        let owned = || {
+            with.iter().flat_map(|(index, pattern)| pattern.literals.iter().map(|literal| (*index, literal)))
+        };
+        let literals = AhoCorasick::new(owned().map(|(_, literal)| literal)).ok()?;
+        let patterns = owned().map(|(index, _)| index).collect();
+        Some(Self { literals, patterns, others: without.into_iter().map(|(index, _)| index).collect() })
     }
 }

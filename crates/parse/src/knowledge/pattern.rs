@@ -16,8 +16,8 @@ use regex_syntax::hir::{Hir, HirKind};
 pub(crate) struct Pattern {
     /// As written in the filter file.
     pub(crate) text: String,
-    /// The longest text that stands in whatever this pattern matches; empty when there is none.
-    pub(crate) literal: String,
+    /// One of these texts stands in whatever this pattern matches; none when nothing is known to.
+    pub(crate) literals: Vec<String>,
     source: Source,
     compiled: OnceLock<Option<Compiled>>,
 }
@@ -88,13 +88,13 @@ impl Pattern {
     pub(crate) fn template(text: &str) -> Result<Self, String> {
         let pieces = pieces(text)?;
         let literals = pieces.iter().filter_map(|piece| match piece {
-            Piece::Literal(literal) => Some(literal.as_str()),
+            Piece::Literal(literal) => Some(vec![literal.clone()]),
             _ => None,
         });
-        let literal = longest(literals);
+        let literals = best(literals.collect());
         Ok(Self {
             text: text.to_owned(),
-            literal,
+            literals,
             source: Source::Template(pieces),
             compiled: OnceLock::new(),
         })
@@ -102,10 +102,8 @@ impl Pattern {
 
     pub(crate) fn regex(text: &str) -> Result<Self, String> {
         let parsed = regex_syntax::Parser::new().parse(text).map_err(|error| one_line(&error.to_string()))?;
-        let mut literals = Vec::new();
-        required_literals(&parsed, &mut literals);
-        let literal = longest(literals.iter().map(String::as_str));
-        Ok(Self { text: text.to_owned(), literal, source: Source::Regex, compiled: OnceLock::new() })
+        let literals = best(required_literals(&parsed));
+        Ok(Self { text: text.to_owned(), literals, source: Source::Regex, compiled: OnceLock::new() })
     }
 
     pub(crate) fn find(&self, text: &str) -> Option<Found> {
@@ -129,7 +127,16 @@ impl Pattern {
     }
 
     pub(crate) fn is_match(&self, text: &str) -> bool {
-        text.contains(&self.literal) && self.compiled().is_some_and(|compiled| compiled.regex.is_match(text))
+        self.may_match(text) && self.compiled().is_some_and(|compiled| compiled.regex.is_match(text))
+    }
+
+    /// The length of the shortest of the literals.
+    pub(crate) fn selectivity(&self) -> usize {
+        shortest(&self.literals)
+    }
+
+    fn may_match(&self, text: &str) -> bool {
+        self.literals.is_empty() || self.literals.iter().any(|literal| text.contains(literal))
     }
 
     /// Why this pattern can never match, if so: its automaton is too big.
@@ -175,8 +182,13 @@ fn mention(kind: IdKind, text: &str) -> Option<Mention> {
     Some(Mention { kind, id })
 }
 
-fn longest<'a>(literals: impl Iterator<Item = &'a str>) -> String {
-    literals.max_by_key(|literal| literal.len()).unwrap_or_default().to_owned()
+/// Of several sets of literals the one that fewest texts hold.
+fn best(sets: Vec<Vec<String>>) -> Vec<String> {
+    sets.into_iter().max_by_key(|set| shortest(set)).unwrap_or_default()
+}
+
+fn shortest(literals: &[String]) -> usize {
+    literals.iter().map(String::len).min().unwrap_or(0)
 }
 
 fn one_line(text: &str) -> String {
@@ -184,14 +196,20 @@ fn one_line(text: &str) -> String {
     last.trim().trim_start_matches("error: ").to_owned()
 }
 
-/// Texts that stand in every match of the expression.
-fn required_literals(hir: &Hir, literals: &mut Vec<String>) {
+/// Sets of texts: of each set one stands in every match of the expression.
+fn required_literals(hir: &Hir) -> Vec<Vec<String>> {
     match hir.kind() {
-        HirKind::Literal(literal) => literals.extend(String::from_utf8(literal.0.to_vec())),
-        HirKind::Capture(capture) => required_literals(&capture.sub, literals),
-        HirKind::Concat(parts) => parts.iter().for_each(|part| required_literals(part, literals)),
-        HirKind::Repetition(repeated) if repeated.min > 0 => required_literals(&repeated.sub, literals),
-        _ => {}
+        HirKind::Literal(literal) => {
+            String::from_utf8(literal.0.to_vec()).map(|text| vec![text]).into_iter().collect()
+        }
+        HirKind::Capture(capture) => required_literals(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().flat_map(required_literals).collect(),
+        HirKind::Repetition(repeated) if repeated.min > 0 => required_literals(&repeated.sub),
+        HirKind::Alternation(branches) => {
+            let each: Vec<_> = branches.iter().map(|branch| best(required_literals(branch))).collect();
+            if each.iter().any(Vec::is_empty) { Vec::new() } else { vec![each.concat()] }
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -347,4 +365,156 @@ fn regex_of(pieces: &[Piece]) -> (String, Vec<Slot>) {
         }
     }
     (source, slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const A: &str = "0679010f-c12e-4d7d-a1f6-9c887eb0e4f8";
+
+    /// What the pattern captures in the text; `$A` stands for a UUID.
+    #[track_caller]
+    fn check(template: &str, text: &str, expected: Option<&[(&str, &str)]>) {
+        let found = Pattern::template(template).unwrap().find(&text.replace("$A", A));
+        let found = found.map(|found| found.captures);
+        let short = |(name, text): &(String, String)| (name.clone(), text.replace(A, "$A"));
+        let found: Option<Vec<_>> = found.map(|captures| captures.iter().map(short).collect());
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        assert_eq!(
+            found,
+            expected.map(|captures| captures.iter().map(owned).collect()),
+            "{template} in {text}"
+        );
+    }
+
+    #[test]
+    fn templates_match_as_they_look() {
+        check(
+            "on network {net:network}.",
+            "No more IP addresses available on network $A.",
+            Some(&[("net", "$A")]),
+        );
+        check("on network {net:network}.", "on network public-1.", Some(&[("net", "public-1")]));
+        check("on network {net:network}", "on network public-1.", Some(&[("net", "public-1")]));
+        check("request id {id:request}", "used request id req-$A", Some(&[("id", "$A")]));
+        check("volume {v:volume}", "volume volume-$A", Some(&[("v", "volume-$A")]));
+        check("{n:int} of {total:num} MB", "at -3 of 2.5e3 MB", Some(&[("n", "-3"), ("total", "2.5e3")]));
+        check("a {{b}} {c}", "a {b} all the rest", Some(&[("c", "all the rest")]));
+        check("from {a} to {b:word} on", "from x to y to z on", Some(&[("a", "x to y"), ("b", "z")]));
+        check("{q:quoted} is down", "host \"c 1\" is down", Some(&[("q", "c 1")]));
+        check("{q:quoted} is down", "host 'c 1' is down", Some(&[("q", "c 1")]));
+        check("{c:class}: boom", "nova.exception.Boom: boom", Some(&[("c", "nova.exception.Boom")]));
+        check(
+            "{h:host}:{p:int}",
+            "to ctl-1.example.org:5672",
+            Some(&[("h", "ctl-1.example.org"), ("p", "5672")]),
+        );
+        check("at {u:url} gave", "at http://[::1]:80/v2?a=b gave", Some(&[("u", "http://[::1]:80/v2?a=b")]));
+        check("{i:ip} and {j:ip}!", "10.0.0.1 and fe80::1!", Some(&[("i", "10.0.0.1"), ("j", "fe80::1")]));
+        check("mac {m:mac}", "mac FA:16:3e:c1:2b:a3", Some(&[("m", "FA:16:3e:c1:2b:a3")]));
+        check("^only {x:word}$", "only this", Some(&[("x", "this")]));
+        check("^only {x:word}$", "not only this", None);
+        check("^only {x:word}$", "only this one", None);
+        check("{:word} twice {}", "no names twice here", Some(&[]));
+        check("a.b*c", "axbbc", None);
+    }
+
+    #[test]
+    fn placeholders_of_kinds_name_ids() {
+        let ids = |pattern: &Pattern, text: &str| {
+            let found = pattern.find(&text.replace("$A", A)).unwrap();
+            found
+                .ids
+                .into_iter()
+                .map(|(name, mention)| format!("{name}={:?}:{}", mention.kind, mention.id))
+                .collect::<Vec<_>>()
+        };
+        let template = Pattern::template("port {port:port} of {instance:instance} by {x:user}").unwrap();
+        assert_eq!(
+            ids(&template, "port $A of instance-0000009f by admin"),
+            [format!("port=Port:{A}"), "instance=Instance:instance-0000009f".to_owned()]
+        );
+        let regex = Pattern::regex("(?P<volume>volume-[0-9a-f-]+) (is|was) gone").unwrap();
+        assert_eq!(ids(&regex, "volume-$A was gone"), [format!("volume=Volume:{A}")]);
+        assert_eq!(regex.literals, ["volume-"]);
+    }
+
+    #[test]
+    fn the_literal_of_a_regex_is_required_text() {
+        let check = |regex: &str, literals: &[&str]| {
+            assert_eq!(Pattern::regex(regex).unwrap().literals, literals, "{regex}");
+        };
+        check("disk (?:full|gone) on device", &[" on device"]);
+        check("(?i)any case", &[" "]);
+        check("(optional)? yes", &[" yes"]);
+        check("(several)+ times", &["several"]);
+        check("^(creating|updating) x", &["creating", "updating"]);
+        check("(creating|[0-9]+) x", &[" x"]);
+        check("creating|[0-9]+", &[]);
+    }
+
+    /// A template, and a text that it was rendered to.
+    fn rendered() -> impl Strategy<Value = (String, String)> {
+        let sample = |shape: &str| match shape {
+            "uuid" | "id" | "instance" => A,
+            "hex" => "5d5c8d9d3c4b4b0f9a5f6a0b9c8d7e6f",
+            "int" => "42",
+            "num" => "4.2",
+            "ip" => "10.0.0.1",
+            "mac" => "fa:16:3e:c1:2b:a3",
+            "url" => "http://controller:9696/v2.0",
+            "quoted" => "'some text'",
+            _ => "word",
+        };
+        let piece = prop_oneof![
+            "[ -~é]{1,8}".prop_map(|literal| {
+                let template = literal.replace('{', "{{").replace('}', "}}");
+                (template, literal)
+            }),
+            prop::sample::select(
+                Shape::NAMES
+                    .map(|(name, _)| name)
+                    .into_iter()
+                    .chain(["instance", "port"])
+                    .collect::<Vec<_>>()
+            )
+            .prop_map(move |shape| (format!("{{x:{shape}}}"), sample(shape).to_owned()))
+        ];
+        prop::collection::vec(piece, 1..6)
+            .prop_map(|pieces| pieces.into_iter().unzip::<_, _, Vec<_>, Vec<_>>())
+            .prop_map(
+                // A separator keeps two placeholders apart, and `^` and `$` from the ends.
+                |(templates, texts)| {
+                    (format!("| {} |", templates.join(" | ")), format!("| {} |", texts.join(" | ")))
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn a_rendered_template_matches_itself((template, text) in rendered()) {
+            let pattern = Pattern::template(&template).unwrap();
+            prop_assert!(pattern.may_match(&text));
+            prop_assert!(pattern.find(&text).is_some_and(|found| found.at == 0), "{} in {}", template, text);
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in ".{0,60}", line in ".{0,60}") {
+            for pattern in [Pattern::template(&text), Pattern::regex(&text)].into_iter().flatten() {
+                let found = pattern.find(&line);
+                prop_assert!(found.is_none() || pattern.may_match(&line));
+            }
+        }
+
+        #[test]
+        fn no_template_of_odd_pieces_panics(text in "[{}:^$a-c \\\\\\[(é|]{0,24}", line in "[{}:a-c \\\\é|]{0,24}") {
+            if let Ok(pattern) = Pattern::template(&text) {
+                prop_assert!(pattern.defect().is_none());
+                prop_assert!(pattern.find(&line).is_none_or(|found| line.is_char_boundary(found.at)));
+            }
+        }
+    }
 }

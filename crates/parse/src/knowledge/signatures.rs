@@ -338,3 +338,127 @@ fn texts(event: &Event) -> impl Iterator<Item = Cow<'_, str>> {
 fn cut(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Exception;
+
+    use super::super::Knowledge;
+    use super::*;
+
+    const FILTERS: &str = r#"
+        [[service]]
+        name = "neutron"
+        tier = 60
+        [[signature]]
+        slug = "neutron.ip_exhausted"
+        patterns = ["No more IP addresses available on network {network:network}."]
+        [[signature]]
+        slug = "nova.no_valid_host"
+        role = "wrapper"
+        patterns = ["No valid host was found."]
+        [[signature]]
+        slug = "deep"
+        depth = 90
+        patterns = ["disk {path:path} is full"]
+        unless = ["will retry"]
+        [[signature]]
+        slug = "filter"
+        role = "symptom"
+        patterns = ["Filter {filter} returned 0 hosts"]
+        logger = ["nova.filters"]
+        level = "INFO"
+        service = ["nova"]
+        [[signature]]
+        slug = "stack"
+        depth = 20
+        regex = ['Went to status (?P<state>[A-Z]+)']
+    "#;
+
+    #[track_caller]
+    fn check(event: &Event, expected: &[&str]) {
+        let found = Knowledge::of_text(FILTERS).unwrap().signatures_of(event);
+        let slugs: Vec<_> = found.iter().map(|found| found.signature.slug.as_str()).collect();
+        assert_eq!(slugs, expected, "{event:?}");
+    }
+
+    fn event(body: &str) -> Event {
+        Event { body: body.to_owned(), ..Event::default() }
+    }
+
+    #[test]
+    fn causes_come_first_then_the_deepest() {
+        check(
+            &event("No valid host was found. Went to status ERROR: disk /var is full"),
+            &["deep", "stack", "nova.no_valid_host"],
+        );
+        check(&event("nothing of interest"), &[]);
+        check(&event(""), &[]);
+    }
+
+    #[test]
+    fn exceptions_and_details_are_read_too() {
+        let message =
+            "No more IP addresses available on network 9d1e4f1e-3f63-4a6f-9df5-0f6b5b3c7a10.".to_owned();
+        let exceptions = vec![Exception {
+            class: "neutron_lib.exceptions.IpAddressGenerationFailure".to_owned(),
+            message,
+        }];
+        check(
+            &Event { exceptions, ..event("No valid host was found.") },
+            &["neutron.ip_exhausted", "nova.no_valid_host"],
+        );
+        let detail =
+            (0..1000).map(|line| format!("line {line}")).chain(["disk /var is full".to_owned()]).collect();
+        check(&Event { detail, ..event("it broke") }, &["deep"]);
+        let long = format!("{}disk /var is full", "é".repeat(DETAIL_LIMIT));
+        check(&Event { detail: vec![long], ..event("it broke") }, &[]);
+    }
+
+    #[test]
+    fn restrictions_and_vetoes_hold() {
+        check(&event("disk /var is full, will retry"), &[]);
+        check(&Event { detail: vec!["will retry".to_owned()], ..event("disk /var is full") }, &[]);
+        let line = |logger: Option<&str>, severity, service: Option<&str>| Event {
+            logger: logger.map(str::to_owned),
+            service: service.map(str::to_owned),
+            severity,
+            ..event("Filter ComputeFilter returned 0 hosts")
+        };
+        check(&line(Some("nova.filters"), Severity::Info, Some("nova")), &["filter"]);
+        check(&line(Some("nova.filters"), Severity::Unspecified, None), &["filter"]);
+        check(&line(Some("nova.filters.deeper"), Severity::Error, Some("nova")), &["filter"]);
+        check(&line(Some("nova.filters_of_others"), Severity::Info, Some("nova")), &[]);
+        check(&line(None, Severity::Info, Some("nova")), &[]);
+        check(&line(Some("nova.filters"), Severity::Debug, Some("nova")), &[]);
+        check(&line(Some("nova.filters"), Severity::Info, Some("cinder")), &[]);
+    }
+
+    #[test]
+    fn a_match_tells_its_place_and_captures() {
+        let knowledge = Knowledge::of_text(FILTERS).unwrap();
+        let found = knowledge.signatures_of(&event("Oh: disk /var/lib/nova is full"));
+        let first = found.first().unwrap();
+        assert_eq!(
+            (first.at, first.captures.as_slice()),
+            (4, &[("path".to_owned(), "/var/lib/nova".to_owned())][..])
+        );
+    }
+
+    #[test]
+    fn depth_comes_from_the_tier_of_the_service() {
+        let knowledge = Knowledge::of_text(FILTERS).unwrap();
+        let depths: Vec<_> = knowledge.signatures().map(|signature| signature.depth).collect();
+        assert_eq!(depths, [60, 10, 90, 30, 20]);
+    }
+
+    #[test]
+    fn left_out_signatures_are_unknown_to_the_copy_only() {
+        let knowledge = Knowledge::of_text(FILTERS).unwrap();
+        let without = knowledge.without(|signature| signature.slug == "deep");
+        let full = event("disk /var is full");
+        assert_eq!(without.signatures_of(&full).len(), 0);
+        assert_eq!(knowledge.signatures_of(&full).len(), 1);
+        assert_eq!(without.signatures().count() + 1, knowledge.signatures().count());
+    }
+}

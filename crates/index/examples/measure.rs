@@ -1,0 +1,131 @@
+//! How fast lines are stored and found: `measure FOLDER STORE` imports every file below a folder, then looks ids up;
+//! `measure STORE ID…` looks ids up in a fresh process. Times of lines are guessed; this measures the store alone.
+#![expect(clippy::print_stdout, reason = "it prints what it measures")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use index::{Options, Query, Reader, Writer};
+use model::{Annotation, Id, Line, Severity, Source, TimeRange, Timestamp};
+
+fn main() {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.len() == 2 && Id::parse(&arguments[1]).is_none() {
+        import(Path::new(&arguments[0]), Path::new(&arguments[1]));
+        return;
+    }
+    let store = arguments.remove(0);
+    let start = Instant::now();
+    let reader = Reader::open(Path::new(&store)).expect("a store");
+    println!("open: {:?}", start.elapsed());
+    for round in ["cold", "warm"] {
+        for text in &arguments {
+            let start = Instant::now();
+            let events = match Id::parse(text) {
+                Some(id) => reader.lines_with(&id, TimeRange::ALL),
+                None => reader.search(&Query::Word(text.clone()), 50, &mut |_| true),
+            };
+            println!("{round} {text}: {} events, {:?}", events.len(), start.elapsed());
+        }
+    }
+    let start = Instant::now();
+    let time = reader.stats().time.expect("times");
+    let middle = TimeRange { start: time.start, end: time.start.plus_seconds(60) };
+    let events = reader.events_near(Some("controller"), middle, Severity::Warning);
+    println!("events near: {} events, {:?}", events.len(), start.elapsed());
+    println!("{:?} {:?}", reader.stats(), reader.damage());
+}
+
+fn import(folder: &Path, store: &Path) {
+    let mut files = Vec::new();
+    walk(folder, &mut files);
+    let contents: Vec<(String, Vec<u8>)> = files
+        .into_iter()
+        .map(|path| {
+            (
+                path.strip_prefix(folder).expect("below").display().to_string(),
+                fs::read(&path).expect("a file"),
+            )
+        })
+        .collect();
+    let raw: usize = contents.iter().map(|(_, content)| content.len()).sum();
+    let batches: Vec<(Source, Vec<(Line, Annotation)>)> =
+        contents.into_iter().map(|(path, content)| (source(path), rows(&content))).collect();
+
+    let (start, cpu) = (Instant::now(), cpu_time());
+    let mut writer = Writer::open(store, Options::default()).expect("a store");
+    for (source, rows) in &batches {
+        let id = writer.add_source(source);
+        rows.chunks(4096).for_each(|rows| writer.append(id, rows).expect("space"));
+    }
+    writer.commit(Vec::new()).expect("space");
+    let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
+    let disk = size(store);
+    let megabytes = raw as f64 / 1e6;
+    println!(
+        "{megabytes:.1} MB, wall {wall:?}, CPU {cpu:?}: {:.1} MB per CPU second",
+        megabytes / cpu.as_secs_f64()
+    );
+    println!("on disk {:.1} MB: {:.3} of raw", disk as f64 / 1e6, disk as f64 / raw as f64);
+}
+
+fn source(path: String) -> Source {
+    let host = path.split_once('/').map(|(host, _)| host.to_owned());
+    Source { path, host, ..Source::default() }
+}
+
+fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
+    let mut before: Option<(u64, Timestamp)> = None;
+    let lines = content.strip_suffix(b"\n").unwrap_or(content).split(|byte| *byte == b'\n');
+    (1..)
+        .zip(lines)
+        .map(|(number, text)| {
+            let time = time(text);
+            before = time.map(|time| (number, time)).or(before);
+            let annotation = Annotation {
+                format: "oslo",
+                timestamp: before.map(|(_, time)| time),
+                severity: if text.windows(7).any(|word| word == b" ERROR ") {
+                    Severity::Error
+                } else {
+                    Severity::Info
+                },
+                continues: before.map(|(head, _)| head).filter(|head| time.is_none() && *head < number),
+                defect: None,
+            };
+            (Line { number, text: text.to_vec() }, annotation)
+        })
+        .collect()
+}
+
+/// `2026-11-21 03:28:16.763`, as if all months had 31 days.
+fn time(text: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(text.get(..23)?).ok()?;
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let days = (number(0, 4)? * 12 + number(5, 7)?) * 31 + number(8, 10)?;
+    let seconds = days * 86_400 + number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    Some(Timestamp::from_nanos((seconds - 63_000_000_000) * 1_000_000_000 + number(20, 23)? * 1_000_000))
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { walk(&path, files) } else { files.push(path) }
+    }
+    files.sort();
+}
+
+fn size(folder: &Path) -> u64 {
+    let mut files = Vec::new();
+    walk(folder, &mut files);
+    files.iter().map(|file| file.metadata().expect("a file").len()).sum()
+}
+
+/// Of this process, all threads, in the kernel's ticks of 10 ms.
+fn cpu_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let fields: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+    let ticks: u64 = fields[11..=12].iter().map(|field| field.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(ticks * 10)
+}

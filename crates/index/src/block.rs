@@ -1,0 +1,236 @@
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use model::{Annotation, Defect, Line, Severity, Timestamp, scan_ids};
+
+use crate::codec::{Decoder, Encoder};
+
+/// A block is full at this many lines …
+pub(crate) const MAX_LINES: usize = 256;
+/// … or this many bytes.
+pub(crate) const MAX_BYTES: usize = 256 << 10;
+
+/// Consecutive lines of one source: the columns of a table.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) annotations: Vec<Annotation>,
+    /// Where each line ends in the text; a line feed stands between two lines.
+    ends: Vec<usize>,
+}
+
+impl Rows {
+    pub(crate) const fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Where a line stands in the text.
+    pub(crate) fn range(&self, row: usize) -> Range<usize> {
+        let start = row.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
+        start..self.ends[row]
+    }
+
+    /// The number of the line that begins the event of this one.
+    pub(crate) fn head(&self, row: usize) -> u64 {
+        self.annotations[row].continues.unwrap_or(self.numbers[row])
+    }
+
+    pub(crate) fn row_of(&self, number: u64) -> Option<usize> {
+        self.numbers.binary_search(&number).ok()
+    }
+}
+
+/// Lines that wait until they fill a block.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) rows: Rows,
+    pub(crate) text: Vec<u8>,
+}
+
+impl Draft {
+    /// A line whose number is not new replaces the last one: it had been read half.
+    pub(crate) fn push(&mut self, line: &Line, annotation: &Annotation) {
+        while self.rows.numbers.last().is_some_and(|last| *last >= line.number) {
+            self.pop();
+        }
+        if !self.rows.numbers.is_empty() {
+            self.text.push(b'\n');
+        }
+        self.text.extend_from_slice(&line.text);
+        self.rows.numbers.push(line.number);
+        self.rows.annotations.push(annotation.clone());
+        self.rows.ends.push(self.text.len());
+    }
+
+    fn pop(&mut self) {
+        self.rows.numbers.pop();
+        self.rows.annotations.pop();
+        self.rows.ends.pop();
+        self.text.truncate(self.rows.ends.last().copied().unwrap_or(0));
+    }
+
+    pub(crate) const fn is_full(&self) -> bool {
+        self.rows.len() >= MAX_LINES || self.text.len() >= MAX_BYTES
+    }
+}
+
+/// A block read back. The text is fetched when somebody asks for it.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) rows: Rows,
+    pub(crate) text: OnceLock<Vec<u8>>,
+    /// The ids of the lines: (hash, row), sorted.
+    ids: OnceLock<Vec<(u64, usize)>>,
+}
+
+impl Block {
+    pub(crate) const fn new(rows: Rows) -> Self {
+        Self { rows, text: OnceLock::new(), ids: OnceLock::new() }
+    }
+
+    /// The rows that name the id. Needs the text.
+    pub(crate) fn rows_with(&self, hash: u64) -> impl Iterator<Item = usize> + '_ {
+        let ids = self.ids.get_or_init(|| self.scan());
+        let start = ids.partition_point(|(other, _)| *other < hash);
+        ids.iter().skip(start).take_while(move |(other, _)| *other == hash).map(|(_, row)| *row)
+    }
+
+    fn scan(&self) -> Vec<(u64, usize)> {
+        let mut ids = Vec::new();
+        for row in 0..self.rows.len() {
+            scan_ids(self.line(row), |found| ids.push((found.id.stable_hash(), row)));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Empty when the text is not there.
+    pub(crate) fn line(&self, row: usize) -> &[u8] {
+        self.text.get().and_then(|text| text.get(self.rows.range(row))).unwrap_or_default()
+    }
+}
+
+/// Whether lines are at a level, one bit for each.
+pub(crate) const fn level_bit(severity: Severity) -> u8 {
+    1 << severity as u8
+}
+
+const DEFECTS: [Defect; 6] = [
+    Defect::UnknownFormat,
+    Defect::BadEncoding,
+    Defect::TooLong,
+    Defect::BadTimestamp,
+    Defect::Malformed,
+    Defect::Orphan,
+];
+
+/// Column after column, so that like stands beside like: numbers, lengths, flags, times, formats, heads.
+pub(crate) fn encode(rows: &Rows, formats: &mut Vec<&'static str>) -> Vec<u8> {
+    let mut out = Encoder::default();
+    let mut before = rows.numbers.first().copied().unwrap_or(0);
+    for &number in &rows.numbers {
+        out.number(number - before);
+        before = number;
+    }
+    for row in 0..rows.len() {
+        out.number(rows.range(row).len() as u64);
+    }
+    for annotation in &rows.annotations {
+        out.0.push(flags(annotation));
+    }
+    encode_times(&rows.annotations, &mut out);
+    for annotation in &rows.annotations {
+        out.number(place_of(annotation.format, formats));
+    }
+    for (number, annotation) in rows.numbers.iter().zip(&rows.annotations) {
+        out.number(annotation.continues.map_or(0, |head| number.saturating_sub(head)));
+    }
+    out.0
+}
+
+/// Severity in three bits, a bit for a known time, the defect in three more.
+fn flags(annotation: &Annotation) -> u8 {
+    let defect =
+        annotation.defect.as_ref().and_then(|defect| DEFECTS.iter().position(|other| other == defect));
+    let defect = defect.and_then(|at| u8::try_from(at + 1).ok()).unwrap_or(0);
+    annotation.severity as u8 | u8::from(annotation.timestamp.is_some()) << 3 | defect << 4
+}
+
+/// Differences, in the coarsest unit that loses nothing.
+fn encode_times(annotations: &[Annotation], out: &mut Encoder) {
+    let times = || annotations.iter().filter_map(|annotation| annotation.timestamp).map(Timestamp::nanos);
+    let unit = [1_000_000_000, 1_000_000, 1_000]
+        .into_iter()
+        .find(|unit| times().all(|time| time % unit == 0))
+        .unwrap_or(1);
+    out.signed(unit);
+    let mut before = 0_i64;
+    for time in times() {
+        let time = time / unit;
+        out.signed(time.wrapping_sub(before));
+        before = time;
+    }
+}
+
+fn place_of(format: &'static str, formats: &mut Vec<&'static str>) -> u64 {
+    let place = formats.iter().position(|known| *known == format).unwrap_or_else(|| {
+        formats.push(format);
+        formats.len() - 1
+    });
+    place as u64
+}
+
+/// The columns of a block of `count` lines, the first of which has the number `first`.
+pub(crate) fn decode(bytes: &[u8], first: u64, count: usize, formats: &[&'static str]) -> Option<Rows> {
+    let from = &mut Decoder::new(bytes);
+    let mut number = first;
+    let mut rows = Rows::default();
+    for _ in 0..count {
+        number = number.checked_add(from.number()?)?;
+        rows.numbers.push(number);
+    }
+    let mut end = 0_usize;
+    for row in 0..count {
+        let length = usize::try_from(from.number()?).ok()?;
+        end = end.checked_add(length)?.checked_add(usize::from(row > 0))?;
+        rows.ends.push(end);
+    }
+    let flags: Vec<u8> = (0..count).map(|_| from.byte()).collect::<Option<_>>()?;
+    let unit = from.signed()?;
+    let mut time = 0_i64;
+    for flag in flags {
+        let mut annotation = Annotation {
+            severity: *Severity::ALL.get(usize::from(flag & 7))?,
+            defect: usize::from(flag >> 4).checked_sub(1).and_then(|at| DEFECTS.get(at).cloned()),
+            ..Annotation::default()
+        };
+        if flag & 8 != 0 {
+            time = time.wrapping_add(from.signed()?);
+            annotation.timestamp = Some(Timestamp::from_nanos(time.wrapping_mul(unit)));
+        }
+        rows.annotations.push(annotation);
+    }
+    for annotation in &mut rows.annotations {
+        annotation.format = formats.get(usize::try_from(from.number()?).ok()?)?;
+    }
+    for (number, annotation) in rows.numbers.iter().zip(&mut rows.annotations) {
+        let distance = from.number()?;
+        annotation.continues = (distance > 0).then(|| number.saturating_sub(distance));
+    }
+    from.is_empty().then_some(rows)
+}
+
+/// One copy of each format's name for the whole program: an annotation borrows it for ever. There are as many names
+/// as `parse` has formats.
+pub(crate) fn intern(name: &str) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into());
+    names.insert(name);
+    name
+}

@@ -1,0 +1,44 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why something could not be read. Each message names the path and what to do; the cause is in `source`.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("`{}` does not exist; check the spelling of the path", path.display())]
+    Missing { path: PathBuf },
+    #[error("no permission to read `{}`; run as a user who may read it, or add yourself to its group", path.display())]
+    Denied { path: PathBuf },
+    #[error("failed to open `{}`; check that the disk is mounted and healthy", path.display())]
+    Open { path: PathBuf, source: io::Error },
+    #[error(
+        "`{path}` ends too early, after {offset} bytes of text; what came before was read, copy the file again for the rest"
+    )]
+    Truncated { path: String, offset: u64, source: io::Error },
+    #[error(
+        "failed to read `{path}` at byte {offset} of its text; what came before was read, check the file and its disk"
+    )]
+    Read { path: String, offset: u64, source: io::Error },
+    #[error("failed to read the archive `{path}`; the members before were read, check it with `tar -t`")]
+    Archive { path: String, source: io::Error },
+    #[error("archives inside `{path}` are nested more than {limit} deep; unpack it and import the folder")]
+    TooDeep { path: String, limit: usize },
+}
+
+impl ReadError {
+    pub(crate) fn open(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::PermissionDenied => Self::Denied { path },
+            _ => Self::Open { path, source },
+        }
+    }
+
+    pub(crate) fn read(path: &str, offset: u64, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Truncated { path, offset, source },
+            _ => Self::Read { path, offset, source },
+        }
+    }
+}
