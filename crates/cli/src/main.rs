@@ -1,1 +1,37 @@
-fn main() {}
+//! The command line: arguments in, answers out.
+//!
+//! [`args`] says what can be typed, [`commands`] does it (a file a command), [`render`] and [`json`] say it, [`exit`] ends it.
+//! Everything that knows about logs is behind [`engine`].
+
+mod args;
+mod commands;
+mod console;
+
+mod engine;
+
+mod json;
+mod render;
+
+mod exit;
+
+#[cfg(test)]
+mod tests;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Cli;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(stop) => return exit::after_parsing(&stop).into(),
+    };
+    let console = console::Console::new(&cli.globals);
+    let run = || commands::run(cli, &console).unwrap_or_else(|failure| console.report(&failure));
+    // The message of a panic is printed by then; what is left is to end as documented.
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Internal).into()
+}

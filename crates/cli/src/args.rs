@@ -1,0 +1,321 @@
+//! What can be typed. The comments are the help text.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use model::{Id, Timestamp};
+
+/// Finds the true cause of failed OpenStack requests in logs and notifications
+#[derive(Clone, Debug, Parser)]
+#[command(name = "culprit", version, max_term_width = 100, arg_required_else_help = true, after_help = EXAMPLES, after_long_help = EXAMPLES_AND_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Where imported lines are kept [default: culprit/store in the XDG data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "CULPRIT_STORE", value_hint = ValueHint::DirPath, hide_env_values = true)]
+    pub(crate) store: Option<PathBuf>,
+    /// A folder of own filters, laid over the ones in the program
+    #[arg(long, global = true, value_name = "DIR", env = "CULPRIT_FILTERS", value_hint = ValueHint::DirPath, hide_env_values = true)]
+    pub(crate) filters: Option<PathBuf>,
+    /// Print JSON: one object, or one a line for lists
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colours; auto heeds NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = false)]
+    pub(crate) color: Color,
+    /// Draw with ASCII only, as on a dumb terminal
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// No progress bar, no summary
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    Import(Import),
+    Why(Why),
+    Trace(Trace),
+    Lines(Lines),
+    Search(Search),
+    Requests(Requests),
+    #[command(subcommand)]
+    Filters(Filters),
+    Demo(Demo),
+    Completions(Completions),
+}
+
+/// Read logs and notifications into the store
+///
+/// Folders, files, archives (tar, gz, xz, zst, bz2, and one inside the other) and `-` for standard input, in any mix. A file
+/// that was read before adds only what it gained since. Lines that fit no format are kept as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit import /var/log
+  culprit import sosreport-host7.tar.xz notifications.jsonl
+  journalctl -o export | culprit import --host compute-03 -
+  culprit import --zone compute-03=Europe/Berlin --zone UTC logs/")]
+pub(crate) struct Import {
+    /// Folders, files, archives; `-` is standard input
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The zone of times that name none, for all hosts or for one: `UTC`, `+02:00`, `Europe/Berlin`
+    #[arg(long = "zone", value_name = "[HOST=]ZONE")]
+    pub(crate) zones: Vec<Zone>,
+    /// The host that wrote the lines, when neither path nor line tells
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// The OpenStack project that wrote them: `nova`, `neutron`
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// The program that wrote them: `nova-compute`
+    #[arg(long)]
+    pub(crate) daemon: Option<String>,
+}
+
+/// Say why a request failed: the line that explains it, how it travelled, what to do
+///
+/// ID is a request id (with or without `req-`) or the UUID of an instance, port, volume or image. Of the requests on a resource,
+/// the one that tells most is explained.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit why req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
+  culprit why 4f3a5566-0000-4000-8000-0123456789ab
+  culprit why --logs ./logs 4f3a5566-0000-4000-8000-0123456789ab
+  culprit why --json ID | jq -r '.cause | \"\\(.file):\\(.line)\"'
+
+Ends with 0 when there is an answer, 1 when the cause does not stand in the logs, 2 when no line holds the id.")]
+pub(crate) struct Why {
+    /// Read these instead of the store, and keep nothing
+    #[arg(long, value_name = "PATH", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub(crate) logs: Vec<PathBuf>,
+    /// A request id, or the UUID of an instance, port, volume, image, …
+    #[arg(required_unless_present = "logs")]
+    pub(crate) id: Option<AskedId>,
+}
+
+impl Why {
+    /// `--logs` takes every path up to the end of the line, so the last of them may be the id.
+    pub(crate) fn logs_and_id(mut self) -> Result<(Vec<PathBuf>, AskedId), String> {
+        if let Some(id) = self.id {
+            return Ok((self.logs, id));
+        }
+        let last = self.logs.pop().unwrap_or_default();
+        if self.logs.is_empty() {
+            return Err("an id is missing after the paths of `--logs`".to_owned());
+        }
+        Ok((self.logs, last.to_string_lossy().parse()?))
+    }
+}
+
+/// Draw the whole request: who called whom, for how long, where it broke
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit trace req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
+  culprit trace --json ID | jq -c 'select(.record == \"span\")'")]
+pub(crate) struct Trace {
+    /// A request id, or the UUID of a resource
+    pub(crate) id: AskedId,
+}
+
+/// Print every line that belongs to a request, merged by time over all hosts
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit lines req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
+  culprit lines --context 3 4f3a5566-0000-4000-8000-0123456789ab | less -R
+  culprit lines --json ID | jq -r 'select(.severity_number >= 17) | .body'")]
+pub(crate) struct Lines {
+    /// A request id, or the UUID of a resource
+    pub(crate) id: AskedId,
+    /// Also print N lines of the same file before and after each
+    #[arg(long, short = 'C', value_name = "N", default_value_t = 0)]
+    pub(crate) context: usize,
+}
+
+/// Search all lines: words, "phrases" and fields
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit search 'service:nova level>=warning \"No valid host\" since:1h'
+  culprit search host:compute-03 libvirt
+  culprit search --json level:error | jq -r .body | sort | uniq -c")]
+pub(crate) struct Search {
+    /// The query; several words need no quotes
+    #[arg(required = true)]
+    pub(crate) query: Vec<String>,
+    /// Stop after N lines; 0 is no limit
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1000)]
+    pub(crate) limit: usize,
+}
+
+/// List recent requests: action, instance, user, outcome, cause, duration
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit requests --failed
+  culprit requests --failed --since 1d
+  culprit requests --json --failed -n 0 | jq -r .cause.slug | sort | uniq -c | sort -rn")]
+pub(crate) struct Requests {
+    /// Only those that failed
+    #[arg(long)]
+    pub(crate) failed: bool,
+    /// Only those that began since then: `30m`, `12h`, `7d` ago, or a date in UTC
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Moment>,
+    /// Stop after N requests; 0 is no limit
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+/// Look after filters: the daemons, message patterns and signatures that the program knows
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+#[command(after_help = "\
+Examples:
+  culprit filters check
+  culprit filters check ./our-filters")]
+pub(crate) enum Filters {
+    /// Read all filters and run their samples; says which file, which line and what to change
+    #[command(after_help = "\
+Examples:
+  culprit filters check
+  culprit filters check ./our-filters
+
+Ends with 0 when all is well, 65 otherwise.")]
+    Check {
+        /// A folder of own filters [default: --filters]
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Show the way from real logs to a true cause, on logs that are built in
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit demo
+  culprit demo --color always | less -R")]
+pub(crate) struct Demo {}
+
+/// Print a script that completes commands and options in a shell
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit completions bash > ~/.local/share/bash-completion/completions/culprit
+  culprit completions zsh > ~/.zfunc/_culprit
+  culprit completions fish > ~/.config/fish/completions/culprit.fish")]
+pub(crate) struct Completions {
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What somebody pasted, and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AskedId {
+    pub(crate) text: String,
+    pub(crate) id: Id,
+}
+
+impl FromStr for AskedId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let Some(id) = Id::parse(text) else {
+            return Err(format!(
+                "`{text}` is no id: paste a request id (req-…), a UUID, a domain (instance-0000009f), a port's device or a MAC address"
+            ));
+        };
+        Ok(Self { text: text.to_owned(), id })
+    }
+}
+
+/// `ZONE` for all hosts, `HOST=ZONE` for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Zone {
+    pub(crate) host: Option<String>,
+    pub(crate) zone: String,
+}
+
+impl FromStr for Zone {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, zone) = match text.split_once('=') {
+            Some((host, zone)) => (Some(host), zone),
+            None => (None, text),
+        };
+        if host == Some("") || zone.is_empty() {
+            return Err("write `ZONE` or `HOST=ZONE`, as in `compute-03=+02:00`".to_owned());
+        }
+        Ok(Self { host: host.map(str::to_owned), zone: zone.to_owned() })
+    }
+}
+
+/// `12h` ago, or a date; what it means depends on the clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(String);
+
+impl Moment {
+    pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
+        query::moment(&self.0, now).unwrap_or(now)
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if query::moment(text, Timestamp::default()).is_none() {
+            return Err(
+                "write how long ago (`30m`, `12h`, `7d`) or a date (`2026-11-21`, `2026-11-21T03:28`)"
+                    .to_owned(),
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  culprit import /var/log                 read logs, once or again
+  culprit requests --failed               what went wrong lately
+  culprit why req-3f0c41de-7a52-…         why it went wrong
+  culprit demo                            see it work, on built-in logs";
+
+const EXAMPLES_AND_CODES: &str = "\
+Examples:
+  culprit import /var/log                 read logs, once or again
+  culprit requests --failed               what went wrong lately
+  culprit why req-3f0c41de-7a52-…         why it went wrong
+  culprit why --logs ./logs 4f3a5566-…    the same from a folder, keeping nothing
+  culprit demo                            see it work, on built-in logs
+
+Exit codes:
+    0  answered
+    1  the request failed, and its cause does not stand in the logs
+    2  no line holds the id
+   64  wrong usage
+   65  a query or a filter that cannot be read
+   66  a path is missing or cannot be read; no store yet
+   70  a mistake in the program
+   73  something cannot be created
+   74  reading or writing failed
+  130  stopped with Ctrl-C";

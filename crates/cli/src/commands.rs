@@ -1,0 +1,111 @@
+//! What each command does, a file each, named as it is typed.
+
+mod completions;
+mod demo;
+mod filters;
+mod import;
+mod lines;
+mod requests;
+mod search;
+mod trace;
+mod why;
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use correlate::{Answer, Case};
+use model::Timestamp;
+
+use crate::args::{AskedId, Cli, Command, Globals};
+use crate::console::Console;
+use crate::engine::Engine;
+use crate::exit::{Exit, Failure};
+use crate::json;
+
+#[cfg(test)]
+pub(crate) use why::end as end_of_why;
+
+pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
+    let globals = &cli.globals;
+    match cli.command {
+        Command::Import(import) => import::run(import, globals, console),
+        Command::Why(why) => why::run(why, globals, console),
+        Command::Trace(trace) => trace::run(&trace, globals, console),
+        Command::Lines(lines) => lines::run(&lines, globals, console),
+        Command::Search(search) => search::run(&search, globals, console),
+        Command::Requests(requests) => requests::run(&requests, globals, console),
+        Command::Filters(filters) => filters::run(filters, globals, console),
+        Command::Demo(_) => demo::run(globals, console),
+        Command::Completions(completions) => completions::run(&completions, console),
+    }
+}
+
+fn open(globals: &Globals) -> Result<Engine, Failure> {
+    Engine::open(&store(globals)?, globals.filters.as_deref())
+}
+
+/// `--store`, else CULPRIT_STORE, else the XDG data folder.
+fn store(globals: &Globals) -> Result<PathBuf, Failure> {
+    if let Some(store) = &globals.store {
+        return Ok(store.clone());
+    }
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
+    data.map(|data| data.join("culprit/store")).ok_or_else(|| {
+        Failure::because(
+            Exit::Usage,
+            "failed to find a place for the store: neither XDG_DATA_HOME nor HOME is set",
+        )
+        .advise("name one with --store DIR")
+    })
+}
+
+fn now() -> Timestamp {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the command line, the one place that reads the clock"
+    )]
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// 0 is no limit.
+const fn limit(asked: usize) -> usize {
+    if asked == 0 { usize::MAX } else { asked }
+}
+
+fn tell_of_limit(shown: usize, limit: usize, what: &str, console: &Console) {
+    if shown >= limit {
+        console.remark(&format!("the first {limit} {what}; -n 0 prints all\n"));
+    }
+}
+
+/// The case of an id; when there is none, says so and how to end.
+fn case_of(asked: &AskedId, engine: &Engine, console: &Console) -> Result<Result<Box<Case>, Exit>, Failure> {
+    let missing = match engine.judge(&asked.id)? {
+        Answer::Found(case) => return Ok(Ok(case)),
+        Answer::NotFound => not_found(asked),
+        Answer::ProcessId => of_a_process(asked),
+    };
+    if console.json {
+        console.answer(&json::not_found(&asked.text)?)?;
+    }
+    Ok(Err(console.report(&missing)))
+}
+
+fn not_found(asked: &AskedId) -> Failure {
+    let message = format!("no line holds the id `{}`", asked.text);
+    Failure::because(Exit::NotFound, message)
+        .advise("import the logs of its time, or list what is there with `culprit requests`")
+}
+
+fn of_a_process(asked: &AskedId) -> Failure {
+    let message = format!(
+        "the id `{}` belongs to a process, not to a request: nobody asked for anything with it",
+        asked.text
+    );
+    Failure::because(Exit::NotFound, message).advise(format!(
+        "`culprit search {}` prints its lines; `culprit why` needs the id of a request or of a resource",
+        asked.text
+    ))
+}

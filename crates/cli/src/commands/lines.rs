@@ -1,0 +1,18 @@
+use crate::args::{Globals, Lines};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::{json, render};
+
+pub(super) fn run(lines: &Lines, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+    let passages = super::open(globals)?.lines(&lines.id.id, lines.context)?;
+    if passages.is_empty() {
+        return Err(super::not_found(&lines.id));
+    }
+    let text = if console.json {
+        json::passages(&passages)?
+    } else {
+        render::lines::lines(&passages, console.layout)
+    };
+    console.answer(&text)?;
+    Ok(Exit::Answered)
+}

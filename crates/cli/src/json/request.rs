@@ -1,0 +1,51 @@
+use model::Summary;
+use serde::Serialize;
+
+use super::verdict::rfc_3339;
+use super::{rounded, rows};
+use crate::exit::Failure;
+use crate::render::words;
+
+#[derive(Serialize)]
+struct RequestRow<'a> {
+    request: String,
+    action: &'a str,
+    outcome: &'static str,
+    instance: Option<String>,
+    user: Option<&'a str>,
+    project: Option<&'a str>,
+    start: Option<String>,
+    end: Option<String>,
+    seconds: f64,
+    services: u32,
+    hosts: u32,
+    cause: Option<CausePart<'a>>,
+}
+
+#[derive(Serialize)]
+struct CausePart<'a> {
+    slug: Option<&'a str>,
+    text: &'a str,
+    confidence: f64,
+}
+
+pub(crate) fn requests(summaries: &[Summary]) -> Result<String, Failure> {
+    rows(summaries.iter().map(|summary| RequestRow {
+        request: words::request_id(&summary.request),
+        action: &summary.action,
+        outcome: words::outcome(summary.outcome),
+        instance: summary.instance.as_ref().map(ToString::to_string),
+        user: summary.user.as_deref(),
+        project: summary.project.as_deref(),
+        start: rfc_3339(Some(summary.start)),
+        end: rfc_3339(Some(summary.end)),
+        seconds: summary.end.seconds_since(summary.start),
+        services: summary.services,
+        hosts: summary.hosts,
+        cause: summary.cause.as_deref().map(|text| CausePart {
+            slug: summary.slug.as_deref(),
+            text,
+            confidence: rounded(summary.confidence),
+        }),
+    }))
+}
