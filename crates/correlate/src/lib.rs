@@ -22,6 +22,8 @@ mod story;
 mod judge;
 mod stream;
 
+pub mod notes;
+
 #[cfg(test)]
 mod tests;
 

@@ -133,6 +133,34 @@ impl Reader {
         self.events(heads, range)
     }
 
+    /// Every event in this stretch of time, in order of time, a step at a time: to look at everything once more without
+    /// holding it all.
+    pub fn each_in_order(&self, range: TimeRange, mut visit: impl FnMut(Vec<StoredEvent>)) {
+        const STEP_SECONDS: i64 = 20;
+        let mut blocks: Vec<TimeRange> =
+            self.entries().map(|(_, entry)| entry.time).filter(|time| time.start <= time.end).collect();
+        blocks.sort_by_key(|time| time.start);
+        let Some(last) = blocks.iter().map(|time| time.end).max() else { return };
+        let mut start = range.start.max(blocks[0].start);
+        while start <= range.end.min(last) {
+            let end = Timestamp::from_nanos(start.plus_seconds(STEP_SECONDS).nanos().saturating_sub(1));
+            let step = TimeRange { start, end: end.min(range.end) };
+            let events = self.events_near(None, step, Severity::Unspecified);
+            if events.is_empty() {
+                // Nothing for hours, perhaps: go on where something begins or still goes on.
+                let next = blocks.iter().filter(|time| time.end > step.end).map(|time| time.start.max(step.end)).min();
+                start = next.unwrap_or(Timestamp::MAX).max(step.end);
+            } else {
+                visit(events);
+                start = step.end;
+            }
+            start = Timestamp::from_nanos(start.nanos().saturating_add(1));
+            if start == Timestamp::MAX {
+                return;
+            }
+        }
+    }
+
     /// Up to `limit` events that match, the newest first. The query chooses the blocks, `matches` has the last word.
     pub fn search(
         &self,

@@ -93,6 +93,12 @@ impl Knowledge {
         self.signatures.find(event)
     }
 
+    /// Whether a line is worth a look whenever something near it fails. May say yes too often, never too seldom.
+    #[must_use]
+    pub fn is_notable(&self, line: &[u8]) -> bool {
+        self.signatures.may_reach_far(line)
+    }
+
     /// What a path tells of the host and the program that wrote the file.
     #[must_use]
     pub fn locate(&self, path: &str) -> Source {

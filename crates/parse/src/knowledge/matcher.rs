@@ -23,7 +23,7 @@ struct Automaton {
 }
 
 /// A literal that is found much more often than its pattern costs more than it saves.
-const SHORTEST_LITERAL: usize = 3;
+pub(super) const SHORTEST_LITERAL: usize = 3;
 
 impl PatternSet {
     pub(crate) fn new(patterns: Vec<Pattern>) -> Self {

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use aho_corasick::AhoCorasick;
 
 use model::{Event, Mark, Role, Scope, Severity, Signature, SignatureMatch};
 use serde::Deserialize;
 
 use super::files::{Entered, FilterError, Keyed, Place};
-use super::matcher::PatternSet;
+use super::matcher::{PatternSet, SHORTEST_LITERAL};
 use super::pattern::{Found, Pattern};
 
 #[derive(Debug, Default, Deserialize)]
@@ -129,6 +131,8 @@ pub(super) struct Signatures {
     /// The rule of each pattern.
     owners: Arc<Vec<usize>>,
     enabled: Vec<bool>,
+    /// The literals of the causes that reach beyond their request; built on first use.
+    far_reaching: Arc<OnceLock<Option<AhoCorasick>>>,
 }
 
 #[derive(Debug)]
@@ -169,7 +173,7 @@ impl Signatures {
         }
         let enabled = vec![true; rules.len()];
         let patterns = Arc::new(PatternSet::new(patterns));
-        Ok(Self { rules: Arc::new(rules), patterns, owners: Arc::new(owners), enabled })
+        Ok(Self { rules: Arc::new(rules), patterns, owners: Arc::new(owners), enabled, far_reaching: Arc::default() })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Signature>> {
@@ -180,6 +184,16 @@ impl Signatures {
         let still = self.rules.iter().zip(&self.enabled);
         let enabled = still.map(|(rule, enabled)| *enabled && !left_out(&rule.signature)).collect();
         Self { enabled, ..self.clone() }
+    }
+
+    /// Whether a line may be a cause that reaches beyond the request that logged it. May say yes too often.
+    pub(super) fn may_reach_far(&self, line: &[u8]) -> bool {
+        let far_reaching = self.far_reaching.get_or_init(|| {
+            let reaches = |rule: &Rule| rule.signature.role == Role::Cause && rule.signature.scope != Scope::Request;
+            let patterns = self.patterns().filter(|(rule, _)| reaches(rule)).map(|(_, pattern)| pattern);
+            AhoCorasick::new(patterns.flat_map(|pattern| &pattern.literals).filter(|literal| literal.len() >= SHORTEST_LITERAL)).ok()
+        });
+        far_reaching.as_ref().is_some_and(|literals| literals.is_match(line))
     }
 
     /// Causes first, then the deepest, then the earliest in the event.

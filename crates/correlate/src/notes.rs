@@ -1,0 +1,138 @@
+//! What is remembered of requests, as bytes for a store that does not look inside: a list needs no second judgement.
+
+use model::{Id, Outcome, Summary, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Baseline;
+
+/// The key under which the baseline is kept.
+pub const BASELINE_KEY: &[u8] = b"baseline";
+const REQUEST_KEY: &[u8] = b"request ";
+
+/// The key of a request's summary.
+#[must_use]
+pub fn summary_key(summary: &Summary) -> Vec<u8> {
+    [REQUEST_KEY, summary.request.to_string().as_bytes()].concat()
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSummary {
+    request: String,
+    action: String,
+    instance: Option<String>,
+    user: Option<String>,
+    project: Option<String>,
+    outcome: StoredOutcome,
+    slug: Option<String>,
+    cause: Option<String>,
+    confidence: f32,
+    start: i64,
+    end: i64,
+    services: u32,
+    hosts: u32,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredOutcome {
+    Succeeded,
+    Failed,
+    Unfinished,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredBaseline {
+    requests: u64,
+    seen: Vec<(u64, u64)>,
+}
+
+#[must_use]
+pub fn summary_to_bytes(summary: &Summary) -> Vec<u8> {
+    let stored = StoredSummary {
+        request: summary.request.to_string(),
+        action: summary.action.clone(),
+        instance: summary.instance.as_ref().map(Id::to_string),
+        user: summary.user.clone(),
+        project: summary.project.clone(),
+        outcome: match summary.outcome {
+            Outcome::Succeeded => StoredOutcome::Succeeded,
+            Outcome::Failed => StoredOutcome::Failed,
+            Outcome::Unfinished => StoredOutcome::Unfinished,
+        },
+        slug: summary.slug.clone(),
+        cause: summary.cause.clone(),
+        confidence: summary.confidence,
+        start: summary.start.nanos(),
+        end: summary.end.nanos(),
+        services: summary.services,
+        hosts: summary.hosts,
+    };
+    serde_json::to_vec(&stored).expect("strings and numbers are JSON")
+}
+
+/// `None` for what is no summary.
+#[must_use]
+pub fn summary_from_bytes(key: &[u8], bytes: &[u8]) -> Option<Summary> {
+    key.strip_prefix(REQUEST_KEY)?;
+    let stored: StoredSummary = serde_json::from_slice(bytes).ok()?;
+    Some(Summary {
+        request: Id::parse(&stored.request)?,
+        action: stored.action,
+        instance: stored.instance.as_deref().and_then(Id::parse),
+        user: stored.user,
+        project: stored.project,
+        outcome: match stored.outcome {
+            StoredOutcome::Succeeded => Outcome::Succeeded,
+            StoredOutcome::Failed => Outcome::Failed,
+            StoredOutcome::Unfinished => Outcome::Unfinished,
+        },
+        slug: stored.slug,
+        cause: stored.cause,
+        confidence: stored.confidence,
+        start: Timestamp::from_nanos(stored.start),
+        end: Timestamp::from_nanos(stored.end),
+        services: stored.services,
+        hosts: stored.hosts,
+    })
+}
+
+#[must_use]
+pub fn baseline_to_bytes(baseline: &Baseline) -> Vec<u8> {
+    let mut seen: Vec<(u64, u64)> = baseline.seen.iter().map(|(template, count)| (*template, *count)).collect();
+    seen.sort_unstable();
+    serde_json::to_vec(&StoredBaseline { requests: baseline.requests, seen }).expect("numbers are JSON")
+}
+
+#[must_use]
+pub fn baseline_from_bytes(bytes: &[u8]) -> Option<Baseline> {
+    let stored: StoredBaseline = serde_json::from_slice(bytes).ok()?;
+    Some(Baseline { requests: stored.requests, seen: stored.seen.into_iter().collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_reads_back() {
+        let summary = Summary {
+            request: Id::parse("0679010f-c12e-4d7d-a1f6-9c887eb0e4f8").expect("an id"),
+            action: "boot".into(),
+            instance: Id::parse("0773a2bc-2671-4809-81f6-7f3946933055"),
+            user: Some("u".into()),
+            project: None,
+            outcome: Outcome::Failed,
+            slug: Some("neutron.ip_exhausted".into()),
+            cause: Some("No more IP addresses \"available\"\n".into()),
+            confidence: 0.5,
+            start: Timestamp::from_nanos(1),
+            end: Timestamp::from_nanos(i64::MAX),
+            services: 4,
+            hosts: 3,
+        };
+        assert_eq!(summary_from_bytes(&summary_key(&summary), &summary_to_bytes(&summary)), Some(summary));
+        assert_eq!(summary_from_bytes(BASELINE_KEY, b"{}"), None);
+        let baseline = Baseline { requests: 2, seen: [(u64::MAX, 1), (3, 2)].into() };
+        assert_eq!(baseline_from_bytes(&baseline_to_bytes(&baseline)), Some(baseline));
+    }
+}
