@@ -37,6 +37,9 @@ pub(crate) struct Globals {
     /// No progress bar, no summary
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Judge as if this signature were unknown (for measuring how well structure alone does)
+    #[arg(long, global = true, hide = true, value_name = "SLUG")]
+    pub(crate) disable_signature: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

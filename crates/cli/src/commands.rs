@@ -41,7 +41,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
 }
 
 fn open(globals: &Globals) -> Result<Engine, Failure> {
-    Engine::open(&store(globals)?, globals.filters.as_deref())
+    Engine::open(&store(globals)?, globals.filters.as_deref(), &globals.disable_signature)
 }
 
 /// `--store`, else CULPRIT_STORE, else the XDG data folder.
@@ -80,9 +80,16 @@ fn tell_of_limit(shown: usize, limit: usize, what: &str, console: &Console) {
     }
 }
 
+/// What cannot be read of the store does not stop an answer, but whoever reads it has to know.
+fn tell_of_damage(engine: &Engine, console: &Console) {
+    for damage in engine.damage() {
+        console.warn(&format!("the answer may lack something: {damage}"));
+    }
+}
+
 /// The case of an id; when there is none, says so and how to end.
 fn case_of(asked: &AskedId, engine: &Engine, console: &Console) -> Result<Result<Box<Case>, Exit>, Failure> {
-    let missing = match engine.judge(&asked.id)? {
+    let missing = match engine.judge(&asked.id) {
         Answer::Found(case) => return Ok(Ok(case)),
         Answer::NotFound => not_found(asked),
         Answer::ProcessId => of_a_process(asked),

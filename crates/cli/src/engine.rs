@@ -3,45 +3,22 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use correlate::Answer;
-use model::{Defect, Id, Severity, Summary, Timestamp};
+use index::StoreError;
+use model::{Id, Summary, Timestamp};
 use parse::{FilterError, Finding, Knowledge};
+use pipeline::{ImportError, Zones};
 use query::QueryError;
 
-use crate::args::{AskedId, Zone};
+use crate::args::Zone;
 use crate::exit::{Exit, Failure};
 
-/// An event with its lines, or (when it did not match) a line of its surroundings.
-#[derive(Clone, Debug)]
-pub(crate) struct Passage {
-    pub(crate) path: String,
-    pub(crate) host: Option<String>,
-    pub(crate) service: Option<String>,
-    pub(crate) daemon: Option<String>,
-    pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) severity: Severity,
-    /// Of the first line, 1-based.
-    pub(crate) line: u64,
-    /// The first line without its header.
-    pub(crate) body: String,
-    /// Each with its number; replacement characters where it is not UTF-8.
-    pub(crate) lines: Vec<(u64, String)>,
-    /// Whose request id the line carries.
-    pub(crate) request: Option<Id>,
-    pub(crate) matched: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RequestFilter {
-    pub(crate) failed: bool,
-    /// Began at or after.
-    pub(crate) since: Option<Timestamp>,
-    pub(crate) limit: usize,
-}
+pub(crate) use pipeline::{DefectCount, FileReport, Progress, Unread as Skipped};
+pub(crate) use query::{Passage, RequestFilter};
 
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "read by the import, which `pipeline` does not offer yet")]
 pub(crate) struct ImportOptions {
     pub(crate) store: PathBuf,
     pub(crate) filters: Option<PathBuf>,
@@ -51,14 +28,6 @@ pub(crate) struct ImportOptions {
     pub(crate) host: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) daemon: Option<String>,
-}
-
-/// How far an import is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) bytes: u64,
-    pub(crate) bytes_total: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -83,39 +52,6 @@ impl ImportReport {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FileReport {
-    /// As in `Source`.
-    pub(crate) path: String,
-    /// Nothing came since the last import.
-    pub(crate) unchanged: bool,
-    pub(crate) lines: u64,
-    pub(crate) new_lines: u64,
-    /// Lines of each format; `plain` are the unknown ones.
-    pub(crate) formats: Vec<(&'static str, u64)>,
-    pub(crate) defects: Vec<DefectCount>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct DefectCount {
-    pub(crate) defect: Defect,
-    pub(crate) count: u64,
-    /// The first one.
-    pub(crate) line: u64,
-    pub(crate) text: String,
-}
-
-/// Something that was not imported.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Skipped {
-    pub(crate) path: String,
-    pub(crate) reason: String,
-    /// What to do about it; may be empty.
-    pub(crate) advice: String,
-    /// Somebody wanted it: missing, unreadable, cut off; not a picture among the logs.
-    pub(crate) failure: bool,
-}
-
-#[derive(Clone, Debug, Default)]
 pub(crate) struct FilterReport {
     pub(crate) signatures: usize,
     pub(crate) findings: Vec<Finding>,
@@ -129,56 +65,96 @@ impl ImportOptions {
 
 /// Opens stores and answers.
 #[derive(Debug)]
-pub(crate) struct Engine {}
+pub(crate) struct Engine {
+    inner: query::Engine,
+}
 
 impl Engine {
-    pub(crate) fn open(store: &Path, filters: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn open(store: &Path, filters: Option<&Path>, left_out: &[String]) -> Result<Self, Failure> {
         if !store.exists() {
             return Err(no_store(store));
         }
-        let _knowledge = knowledge(filters)?;
-        Err(not_wired("open the store"))
+        let knowledge = knowledge(filters)?.without(|signature| left_out.contains(&signature.slug));
+        let inner = query::Engine::open(store, knowledge).map_err(|error| store_failure(store, error))?;
+        Ok(Self { inner })
     }
 
-    pub(crate) fn judge(&self, _id: &Id) -> Result<Answer, Failure> {
-        Err(not_wired("judge"))
+    pub(crate) fn judge(&self, id: &Id) -> Answer {
+        self.inner.judge(id)
     }
 
-    pub(crate) fn lines(&self, _id: &Id, _context: usize) -> Result<Vec<Passage>, Failure> {
-        Err(not_wired("lines"))
+    pub(crate) fn lines(&self, id: &Id, context: usize) -> Vec<Passage> {
+        self.inner.lines(id, context as u64)
     }
 
-    pub(crate) fn search(&self, query: &str, now: Timestamp, _limit: usize) -> Result<Vec<Passage>, Failure> {
-        let _expression = query::parse(query, now).map_err(|error| bad_query(query, &error))?;
-        Err(not_wired("search"))
+    pub(crate) fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, Failure> {
+        self.inner.search(query, now, limit).map_err(|error| bad_query(query, &error))
     }
 
-    pub(crate) fn requests(&self, _filter: RequestFilter) -> Result<Vec<Summary>, Failure> {
-        Err(not_wired("requests"))
+    pub(crate) fn requests(&self, filter: RequestFilter) -> Vec<Summary> {
+        self.inner.requests(filter)
+    }
+
+    /// What of the store could not be read, for a warning after the answer.
+    pub(crate) fn damage(&self) -> Vec<String> {
+        self.inner
+            .damage()
+            .iter()
+            .map(|damage| format!("`{}`: {}", damage.path.display(), damage.what))
+            .collect()
     }
 }
 
 /// `progress` tells whether to go on.
 pub(crate) fn import(
     options: ImportOptions,
-    _progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<ImportReport, Failure> {
-    let _knowledge = knowledge(options.filters.as_deref())?;
-    Err(not_wired("import"))
+    let knowledge = knowledge(options.filters.as_deref())?;
+    let began = Instant::now();
+    let store = options.store.clone();
+    let options = pipeline::Options {
+        zones: zones(&options.zones)?,
+        store: options.store,
+        paths: options.paths,
+        host: options.host,
+        service: options.service,
+        daemon: options.daemon,
+        ..pipeline::Options::default()
+    };
+    let report = pipeline::import(&options, &knowledge, progress).map_err(|error| match error {
+        ImportError::Open { source } => store_failure(&store, source),
+        ImportError::Write { .. } | ImportError::ReadBack { .. } => Failure::new(Exit::Io, error)
+            .advise("see whether the disk is full or read-only, then import again"),
+    })?;
+    Ok(ImportReport {
+        files: report.files,
+        skipped: report.unread,
+        bytes: report.bytes,
+        seconds: began.elapsed().as_secs_f64(),
+        interrupted: report.interrupted,
+    })
+}
+
+fn zones(wanted: &[Zone]) -> Result<Zones, Failure> {
+    let mut zones = Zones::default();
+    for Zone { host, zone } in wanted {
+        let read = parse::Zone::parse(zone).ok_or_else(|| {
+            let message = format!("`{zone}` is no time zone");
+            Failure::because(Exit::Usage, message)
+                .advise("name one of the IANA data base, like Europe/Berlin or UTC")
+        })?;
+        match host {
+            Some(host) => _ = zones.of_host.insert(host.clone(), read),
+            None => zones.usual = read,
+        }
+    }
+    Ok(zones)
 }
 
 pub(crate) fn check_filters(overlay: Option<&Path>) -> Result<FilterReport, Failure> {
     let knowledge = knowledge(overlay)?;
     Ok(FilterReport { signatures: knowledge.signatures().count(), findings: knowledge.check() })
-}
-
-/// Unpacks the built-in logs and tells the request to ask about.
-pub(crate) fn demo_logs(_into: &Path) -> Result<AskedId, Failure> {
-    Err(not_wired("demo"))
-}
-
-fn not_wired(what: &str) -> Failure {
-    Failure::because(Exit::Internal, format!("failed to {what}: the engine is not wired"))
 }
 
 fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
@@ -191,6 +167,19 @@ fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
             Failure::new(Exit::Data, cause.context("failed to read the filters")).advise(advice)
         }
     })
+}
+
+/// The store's own messages say what to do.
+fn store_failure(store: &Path, error: StoreError) -> Failure {
+    let exit = match &error {
+        StoreError::Missing { .. } => return no_store(store),
+        StoreError::Version { .. } | StoreError::Damaged { .. } => Exit::Data,
+        _ => Exit::Io,
+    };
+    Failure::new(
+        exit,
+        anyhow::Error::new(error).context(format!("failed to open the store `{}`", store.display())),
+    )
 }
 
 fn no_store(store: &Path) -> Failure {

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod console;
+mod demo_logs;
 
 mod engine;
 

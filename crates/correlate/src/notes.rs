@@ -98,7 +98,8 @@ pub fn summary_from_bytes(key: &[u8], bytes: &[u8]) -> Option<Summary> {
 
 #[must_use]
 pub fn baseline_to_bytes(baseline: &Baseline) -> Vec<u8> {
-    let mut seen: Vec<(u64, u64)> = baseline.seen.iter().map(|(template, count)| (*template, *count)).collect();
+    let mut seen: Vec<(u64, u64)> =
+        baseline.seen.iter().map(|(template, count)| (*template, *count)).collect();
     seen.sort_unstable();
     serde_json::to_vec(&StoredBaseline { requests: baseline.requests, seen }).expect("numbers are JSON")
 }

@@ -148,7 +148,11 @@ impl Reader {
             let events = self.events_near(None, step, Severity::Unspecified);
             if events.is_empty() {
                 // Nothing for hours, perhaps: go on where something begins or still goes on.
-                let next = blocks.iter().filter(|time| time.end > step.end).map(|time| time.start.max(step.end)).min();
+                let next = blocks
+                    .iter()
+                    .filter(|time| time.end > step.end)
+                    .map(|time| time.start.max(step.end))
+                    .min();
                 start = next.unwrap_or(Timestamp::MAX).max(step.end);
             } else {
                 visit(events);

@@ -25,6 +25,20 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// What could not be read.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Missing { path } | Self::Denied { path } | Self::Open { path, .. } => {
+                path.display().to_string()
+            }
+            Self::Truncated { path, .. }
+            | Self::Read { path, .. }
+            | Self::Archive { path, .. }
+            | Self::TooDeep { path, .. } => path.clone(),
+        }
+    }
+
     pub(crate) fn open(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

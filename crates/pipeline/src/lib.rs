@@ -1,1 +1,72 @@
-//! (being written)
+//! The program on one page.
+//!
+//! [`import`] reads files into a store and judges the requests in them. The stages in data order:
+//! `ingest` → `parse` → `index`, then, from the store in order of time, `parse` → `correlate` → what is remembered.
+//!
+//! Invariant: lines and the positions they came from are committed together; a second import of the same files adds nothing.
+
+mod options;
+mod report;
+
+mod judge;
+mod read;
+
+mod error;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ingest::Content;
+use parse::Knowledge;
+
+pub use error::ImportError;
+pub use options::{Options, Zones};
+pub use report::{DefectCount, FileReport, Progress, Report, Unread};
+
+use read::Import;
+
+/// Reads everything that `options` names into the store. `progress` is told of every batch and says whether to go on;
+/// what was read until then is kept.
+pub fn import(
+    options: &Options,
+    knowledge: &Knowledge,
+    progress: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> Result<Report, ImportError> {
+    let found = ingest::discover(&options.paths);
+    let bytes_total = found.inputs.iter().map(|input| input.size).sum();
+    let bytes_read = AtomicU64::new(0);
+    let mut import = Import::begin(options, knowledge)?;
+    import.note_unread(found.skipped, &found.problems);
+    for input in &found.inputs {
+        let mut failure = None;
+        input.read(&options.settings, &bytes_read, &mut |content| {
+            if failure.is_some() || import.report.interrupted {
+                return;
+            }
+            let mut advance = |path: &str| {
+                progress(&Progress { path, bytes: bytes_read.load(Ordering::Relaxed), bytes_total })
+            };
+            let outcome = match content {
+                Content::Lines(reader) => import.read(*reader, &mut advance),
+                Content::Skipped(skipped) => {
+                    import.note_unread(vec![skipped], &[]);
+                    Ok(())
+                }
+                Content::Failed(error) => {
+                    import.note_unread(Vec::new(), &[error]);
+                    Ok(())
+                }
+            };
+            failure = outcome.err();
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        if import.report.interrupted {
+            break;
+        }
+    }
+    let (report, writer) = import.commit()?;
+    judge::judge_new(writer, options, knowledge, &report)?;
+    Ok(report)
+}

@@ -1,6 +1,7 @@
 use crate::args::{AskedId, Globals};
 use crate::console::Console;
-use crate::engine::{self, Engine, ImportOptions};
+use crate::demo_logs;
+use crate::engine::{Engine, ImportOptions};
 use crate::exit::{Exit, Failure};
 use crate::render::style::{COMMAND, DIM};
 use crate::render::{self, Row, Screen};
@@ -10,10 +11,14 @@ pub(super) fn run(globals: &Globals, console: &Console) -> Result<Exit, Failure>
     console.watch_for_interrupts();
     let folder = super::import::temporary_folder()?;
     let (logs, store) = (folder.path().join("logs"), folder.path().join("store"));
-    let asked = engine::demo_logs(&logs)?;
+    let asked = demo_logs::unpack(&logs)?;
     if console.json {
         super::import::read(options(logs, store.clone(), globals), console)?;
-        return super::why::answer(&asked, &Engine::open(&store, globals.filters.as_deref())?, console);
+        return super::why::answer(
+            &asked,
+            &Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature)?,
+            console,
+        );
     }
 
     remark(
@@ -24,7 +29,7 @@ pub(super) fn run(globals: &Globals, console: &Console) -> Result<Exit, Failure>
     let report = super::import::read(options(logs, store.clone(), globals), console)?;
     console.answer(&render::import::import(&report, console.layout))?;
 
-    let engine = Engine::open(&store, globals.filters.as_deref())?;
+    let engine = Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature)?;
     typed(console, &format!("culprit why {}", asked.text))?;
     let exit = super::why::answer(&asked, &engine, console)?;
 

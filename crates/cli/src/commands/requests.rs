@@ -10,7 +10,9 @@ pub(super) fn run(requests: &Requests, globals: &Globals, console: &Console) -> 
         since: requests.since.as_ref().map(|since| since.at(super::now())),
         limit: super::limit(requests.limit),
     };
-    let summaries = super::open(globals)?.requests(filter)?;
+    let engine = super::open(globals)?;
+    let summaries = engine.requests(filter);
+    super::tell_of_damage(&engine, console);
     if console.json {
         console.answer(&json::requests(&summaries)?)?;
     } else if summaries.is_empty() {

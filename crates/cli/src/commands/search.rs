@@ -5,7 +5,9 @@ use crate::{json, render};
 
 pub(super) fn run(search: &Search, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
     let limit = super::limit(search.limit);
-    let passages = super::open(globals)?.search(&search.query.join(" "), super::now(), limit)?;
+    let engine = super::open(globals)?;
+    let passages = engine.search(&search.query.join(" "), super::now(), limit)?;
+    super::tell_of_damage(&engine, console);
     if console.json {
         console.answer(&json::passages(&passages)?)?;
     } else if passages.is_empty() {

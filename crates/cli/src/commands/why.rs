@@ -24,7 +24,7 @@ pub(super) fn run(why: Why, globals: &Globals, console: &Console) -> Result<Exit
         return Ok(Exit::Interrupted);
     }
     tell_what_is_missing(&report, console);
-    answer(&asked, &Engine::open(&store, globals.filters.as_deref())?, console)
+    answer(&asked, &Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature)?, console)
 }
 
 pub(super) fn answer(asked: &AskedId, engine: &Engine, console: &Console) -> Result<Exit, Failure> {
@@ -35,6 +35,7 @@ pub(super) fn answer(asked: &AskedId, engine: &Engine, console: &Console) -> Res
     let text =
         if console.json { json::why(&asked.text, &case)? } else { render::why::why(&case, console.layout) };
     console.answer(&text)?;
+    super::tell_of_damage(engine, console);
     Ok(end(&case))
 }
 

@@ -83,7 +83,7 @@ impl<'a> FileRow<'a> {
             unchanged: file.unchanged,
             lines: file.lines,
             new_lines: file.new_lines,
-            formats: file.formats.iter().copied().collect(),
+            formats: file.formats.clone(),
             defects: file.defects.iter().map(part).collect(),
         }
     }

@@ -1,5 +1,5 @@
 use correlate::Case;
-use model::{Attempt, Candidate, Entry, Link, Mention, Request, Step, TimeRange, Timestamp};
+use model::{Attempt, Candidate, Entry, Link, Mention, Request, Role, Step, TimeRange, Timestamp};
 use serde::Serialize;
 
 use super::{rounded, row};
@@ -52,6 +52,7 @@ struct CausePart<'a> {
     timestamp: Option<String>,
     severity: &'static str,
     slug: Option<&'a str>,
+    role: Option<&'static str>,
     title: Option<&'a str>,
     confidence: f64,
     link: LinkPart,
@@ -173,6 +174,7 @@ impl<'a> CausePart<'a> {
             timestamp: rfc_3339(event.timestamp),
             severity: event.severity.name(),
             slug: said(|signature| &signature.slug).map(String::as_str),
+            role: candidate.signature.as_ref().map(|signature| role(signature.role)),
             title: said(|signature| &signature.title).map(String::as_str),
             confidence: rounded(candidate.confidence),
             link: LinkPart::new(&candidate.link),
@@ -230,4 +232,14 @@ impl<'a> AttemptPart<'a> {
 /// `MIN` stands for a time that no line tells.
 pub(super) fn rfc_3339(at: Option<Timestamp>) -> Option<String> {
     at.filter(|at| *at != Timestamp::MIN).map(|at| at.to_string())
+}
+
+const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Cause => "cause",
+        Role::Wrapper => "wrapper",
+        Role::Symptom => "symptom",
+        Role::Stage => "stage",
+        Role::Noise => "noise",
+    }
 }

@@ -225,7 +225,7 @@ pub(super) fn report() -> ImportReport {
         unchanged: lines == 0,
         lines,
         new_lines: lines,
-        formats: formats.to_vec(),
+        formats: formats.iter().copied().collect(),
         defects: Vec::new(),
     };
     let mut odd = file("controller/nova/nova-api.log", 181_320, &[("oslo", 181_300), ("plain", 20)]);

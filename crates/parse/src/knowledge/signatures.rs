@@ -173,7 +173,13 @@ impl Signatures {
         }
         let enabled = vec![true; rules.len()];
         let patterns = Arc::new(PatternSet::new(patterns));
-        Ok(Self { rules: Arc::new(rules), patterns, owners: Arc::new(owners), enabled, far_reaching: Arc::default() })
+        Ok(Self {
+            rules: Arc::new(rules),
+            patterns,
+            owners: Arc::new(owners),
+            enabled,
+            far_reaching: Arc::default(),
+        })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Signature>> {
@@ -189,9 +195,15 @@ impl Signatures {
     /// Whether a line may be a cause that reaches beyond the request that logged it. May say yes too often.
     pub(super) fn may_reach_far(&self, line: &[u8]) -> bool {
         let far_reaching = self.far_reaching.get_or_init(|| {
-            let reaches = |rule: &Rule| rule.signature.role == Role::Cause && rule.signature.scope != Scope::Request;
+            let reaches =
+                |rule: &Rule| rule.signature.role == Role::Cause && rule.signature.scope != Scope::Request;
             let patterns = self.patterns().filter(|(rule, _)| reaches(rule)).map(|(_, pattern)| pattern);
-            AhoCorasick::new(patterns.flat_map(|pattern| &pattern.literals).filter(|literal| literal.len() >= SHORTEST_LITERAL)).ok()
+            AhoCorasick::new(
+                patterns
+                    .flat_map(|pattern| &pattern.literals)
+                    .filter(|literal| literal.len() >= SHORTEST_LITERAL),
+            )
+            .ok()
         });
         far_reaching.as_ref().is_some_and(|literals| literals.is_match(line))
     }

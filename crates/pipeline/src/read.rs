@@ -1,0 +1,157 @@
+//! Lines: from a text, through the first look, into the store.
+
+use std::ops::ControlFlow;
+use std::time::UNIX_EPOCH;
+
+use index::{SourceId, Writer};
+use ingest::{Checkpoint, ReadError, Reader, Resume, Skipped};
+use model::{Annotation, Defect, Line, Severity, Source, Timestamp};
+use parse::{Annotator, Knowledge};
+
+use crate::error::ImportError;
+use crate::options::Options;
+use crate::report::{FileReport, Report, Unread};
+
+/// An import under way.
+pub(crate) struct Import<'a> {
+    options: &'a Options,
+    knowledge: &'a Knowledge,
+    writer: Writer,
+    /// Known from earlier imports, and from this one: the same file may be named twice.
+    known: Vec<(SourceId, Checkpoint)>,
+    done: Vec<index::Checkpoint>,
+    pub(crate) report: Report,
+}
+
+impl<'a> Import<'a> {
+    pub(crate) fn begin(options: &'a Options, knowledge: &'a Knowledge) -> Result<Self, ImportError> {
+        let writer = Writer::open(&options.store, index::Options::default())
+            .map_err(|source| ImportError::Open { source })?;
+        let stored = writer.checkpoints().iter();
+        let known = stored
+            .filter_map(|stored| Some((stored.source, Checkpoint::from_bytes(&stored.state)?)))
+            .collect();
+        Ok(Self { options, knowledge, writer, known, done: Vec::new(), report: Report::default() })
+    }
+
+    pub(crate) fn note_unread(&mut self, skipped: Vec<Skipped>, problems: &[ReadError]) {
+        self.report.unread.extend(skipped.into_iter().map(|skipped| Unread {
+            path: skipped.path,
+            reason: skipped.reason.to_owned(),
+            advice: String::new(),
+            failure: false,
+        }));
+        self.report.unread.extend(problems.iter().map(unread));
+    }
+
+    /// Reads what is new in a text. Trouble with the text goes into the report; an error is trouble with the store.
+    pub(crate) fn read(
+        &mut self,
+        mut reader: Reader<'_>,
+        advance: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ImportError> {
+        let source = self.locate(&reader.path);
+        let host = source.host.clone();
+        let checkpoints: Vec<Checkpoint> =
+            self.known.iter().map(|(_, checkpoint)| checkpoint.clone()).collect();
+        let resume = match reader.resume(&checkpoints, host.as_deref()) {
+            Ok(resume) => resume,
+            Err(error) => {
+                self.report.unread.push(unread(&error));
+                return Ok(());
+            }
+        };
+        let mut file = FileReport { path: reader.path.clone(), ..FileReport::default() };
+        let id = match resume {
+            Resume::Known { checkpoint } => {
+                file.unchanged = true;
+                file.lines = checkpoints[checkpoint].lines;
+                self.report.files.push(file);
+                return Ok(());
+            }
+            Resume::GoOn { checkpoint, .. } => self.known[checkpoint].0,
+            Resume::New => self.writer.add_source(&source),
+        };
+        let mut annotator = Annotator::new(self.options.zones.of(host.as_deref()));
+        if let Some(written) = reader.modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()) {
+            let nanos = i64::try_from(written.as_nanos()).unwrap_or(i64::MAX);
+            annotator = annotator.with_year_hint(Timestamp::from_nanos(nanos));
+        }
+        self.read_lines(&mut reader, id, &mut annotator, &mut file, advance)?;
+
+        let checkpoint = reader.checkpoint(host.as_deref());
+        file.lines = checkpoint.lines;
+        self.report.files.push(file);
+        self.done.retain(|done| done.source != id);
+        self.done.push(index::Checkpoint { source: id, state: checkpoint.to_bytes() });
+        self.known.retain(|(known, _)| *known != id);
+        self.known.push((id, checkpoint));
+        Ok(())
+    }
+
+    fn read_lines(
+        &mut self,
+        reader: &mut Reader<'_>,
+        id: SourceId,
+        annotator: &mut Annotator,
+        file: &mut FileReport,
+        advance: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<(), ImportError> {
+        loop {
+            let batch = match reader.next_batch() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.report.unread.push(unread(&error));
+                    return Ok(());
+                }
+            };
+            let cut = batch.cut;
+            let lines = batch.lines.into_iter();
+            let annotated: Vec<(Line, Annotation)> =
+                lines.map(|line| self.annotate(line, &cut, annotator)).collect();
+            for (line, annotation) in &annotated {
+                self.report.bytes += line.text.len() as u64 + 1;
+                file.count(line, annotation);
+                self.report.stretch(annotation);
+            }
+            self.writer.append(id, &annotated).map_err(|source| ImportError::Write { source })?;
+            if advance(&file.path).is_break() {
+                self.report.interrupted = true;
+                return Ok(());
+            }
+        }
+    }
+
+    fn annotate(&self, mut line: Line, cut: &[u64], annotator: &mut Annotator) -> (Line, Annotation) {
+        let mut annotation = annotator.annotate(&mut line);
+        if cut.contains(&line.number) {
+            annotation.defect = Some(Defect::TooLong);
+        }
+        annotation.notable = annotation.severity < Severity::Warning && self.knowledge.is_notable(&line.text);
+        (line, annotation)
+    }
+
+    fn locate(&self, path: &str) -> Source {
+        let mut source = self.knowledge.locate(path);
+        path.clone_into(&mut source.path);
+        let options = self.options;
+        source.host = options.host.clone().or(source.host);
+        source.service = options.service.clone().or(source.service);
+        source.daemon = options.daemon.clone().or(source.daemon);
+        source
+    }
+
+    /// Everything that was read becomes durable, with how far it was read.
+    pub(crate) fn commit(mut self) -> Result<(Report, Writer), ImportError> {
+        self.writer.commit(self.done).map_err(|source| ImportError::Write { source })?;
+        Ok((self.report, self.writer))
+    }
+}
+
+/// The messages of `ingest` say what happened, then what to do.
+fn unread(error: &ReadError) -> Unread {
+    let message = error.to_string();
+    let (reason, advice) = message.split_once("; ").unwrap_or((&message, ""));
+    Unread { path: error.path(), reason: reason.to_owned(), advice: advice.to_owned(), failure: true }
+}

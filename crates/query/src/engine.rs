@@ -1,0 +1,171 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use correlate::{Answer, Baseline, notes};
+use index::{Damage, Reader, SourceId, StoreError, StoredEvent};
+use model::{Event, Id, Outcome, Severity, Summary, TimeRange, Timestamp};
+use parse::Knowledge;
+
+use crate::evidence::StoreEvidence;
+use crate::execute::{matches, plan};
+use crate::grammar;
+use crate::language::QueryError;
+
+/// A store and what is known, ready to answer.
+#[derive(Debug)]
+pub struct Engine {
+    reader: Reader,
+    knowledge: Knowledge,
+    baseline: Baseline,
+}
+
+/// An event with its lines, or (when it did not match) a line of its surroundings.
+#[derive(Clone, Debug)]
+pub struct Passage {
+    pub path: String,
+    pub host: Option<String>,
+    pub service: Option<String>,
+    pub daemon: Option<String>,
+    pub timestamp: Option<Timestamp>,
+    pub severity: Severity,
+    /// Of the first line, 1-based.
+    pub line: u64,
+    /// The first line without its header.
+    pub body: String,
+    /// Each with its number; replacement characters where it is not UTF-8.
+    pub lines: Vec<(u64, String)>,
+    /// Whose request id the line carries.
+    pub request: Option<Id>,
+    pub matched: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestFilter {
+    pub failed: bool,
+    /// Began at or after.
+    pub since: Option<Timestamp>,
+    pub limit: usize,
+}
+
+impl Engine {
+    pub fn open(store: &Path, knowledge: Knowledge) -> Result<Self, StoreError> {
+        let reader = Reader::open(store)?;
+        let remembered = reader.summaries();
+        let baseline =
+            remembered.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
+        Ok(Self { reader, knowledge, baseline: baseline.unwrap_or_default() })
+    }
+
+    /// Why did it fail, and how did it go? For a request, or a resource that requests worked on.
+    #[must_use]
+    pub fn judge(&self, id: &Id) -> Answer {
+        correlate::judge(id, &StoreEvidence::new(&self.reader, &self.knowledge), &self.baseline)
+    }
+
+    /// Every event that names the id, in order of time, with `context` lines of the same file around each.
+    #[must_use]
+    pub fn lines(&self, id: &Id, context: u64) -> Vec<Passage> {
+        let found = self.reader.lines_with(id, TimeRange::ALL);
+        let mut shown: BTreeSet<(SourceId, u64)> = found
+            .iter()
+            .flat_map(|stored| stored.lines.iter().map(|line| (stored.source_id, line.number)))
+            .collect();
+        let mut passages = Vec::new();
+        for stored in &found {
+            let first = stored.lines.first().map_or(0, |line| line.number);
+            let last = stored.lines.last().map_or(0, |line| line.number);
+            if context > 0 {
+                let before = first.saturating_sub(context).max(1)..=first.saturating_sub(1);
+                passages.extend(self.around(stored, before, &mut shown));
+            }
+            passages.push(passage(&self.event(stored), stored, true));
+            if context > 0 {
+                passages.extend(self.around(stored, last + 1..=last + context, &mut shown));
+            }
+        }
+        passages
+    }
+
+    /// Up to `limit` events that match, the newest first.
+    pub fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, QueryError> {
+        let expression = grammar::parse(query, now)?;
+        let found = self.reader.search(&plan(&expression), limit, &mut |stored| {
+            let text = String::from_utf8_lossy(&stored.lines.iter().fold(Vec::new(), |mut text, line| {
+                text.extend_from_slice(&line.text);
+                text.push(b'\n');
+                text
+            }))
+            .to_lowercase();
+            matches(&expression, &self.event(stored), &text)
+        });
+        Ok(found.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
+    }
+
+    /// What was found out about requests when they were imported, the newest first.
+    #[must_use]
+    pub fn requests(&self, filter: RequestFilter) -> Vec<Summary> {
+        let remembered = self.reader.summaries();
+        let all = remembered.iter().filter_map(|(key, bytes)| notes::summary_from_bytes(key, bytes));
+        let wanted = |summary: &Summary| {
+            (!filter.failed || summary.outcome == Outcome::Failed)
+                && filter.since.is_none_or(|since| summary.start >= since)
+        };
+        let mut requests: Vec<Summary> = all.filter(wanted).collect();
+        requests
+            .sort_by(|one, other| other.start.cmp(&one.start).then_with(|| one.request.cmp(&other.request)));
+        requests.truncate(filter.limit);
+        requests
+    }
+
+    /// What of the store could not be read so far: answers may lack something.
+    #[must_use]
+    pub fn damage(&self) -> Vec<Damage> {
+        self.reader.damage()
+    }
+
+    fn event(&self, stored: &StoredEvent) -> Event {
+        self.knowledge.event(&stored.source, &stored.lines, &stored.annotation)
+    }
+
+    fn around(
+        &self,
+        stored: &StoredEvent,
+        numbers: std::ops::RangeInclusive<u64>,
+        shown: &mut BTreeSet<(SourceId, u64)>,
+    ) -> Vec<Passage> {
+        if numbers.is_empty() {
+            return Vec::new();
+        }
+        let lines = self.reader.at(stored.source_id, numbers);
+        let fresh = lines.into_iter().filter(|(line, _)| shown.insert((stored.source_id, line.number)));
+        fresh
+            .map(|(line, annotation)| {
+                let source = Arc::clone(&stored.source);
+                let alone =
+                    StoredEvent { source, source_id: stored.source_id, lines: vec![line], annotation };
+                passage(&self.event(&alone), &alone, false)
+            })
+            .collect()
+    }
+}
+
+fn passage(event: &Event, stored: &StoredEvent, matched: bool) -> Passage {
+    Passage {
+        path: event.source.path.clone(),
+        host: event.host.clone(),
+        service: event.service.clone(),
+        daemon: event.daemon.clone(),
+        timestamp: event.timestamp,
+        severity: event.severity,
+        line: event.line,
+        body: event.body.clone(),
+        lines: stored
+            .lines
+            .iter()
+            .map(|line| (line.number, String::from_utf8_lossy(&line.text).into_owned()))
+            .collect(),
+        request: event.context.request.clone(),
+        matched,
+    }
+}
