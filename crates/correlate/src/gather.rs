@@ -130,8 +130,12 @@ pub(crate) fn is_short_lived(events: &[Arc<Event>]) -> bool {
     const LONGEST_SECONDS: f64 = 20.0;
     let times = || events.iter().filter_map(|event| event.timestamp);
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return false };
-    let one_process = events.iter().all(|event| event.process == events[0].process);
-    events.len() <= MOST_LINES && last.seconds_since(first) <= LONGEST_SECONDS && one_process
+    let mut processes = events.iter().filter_map(|event| event.process);
+    let worker = processes.next();
+    events.len() <= MOST_LINES
+        && last.seconds_since(first) <= LONGEST_SECONDS
+        && worker.is_some()
+        && processes.all(|process| Some(process) == worker)
 }
 
 /// The service that gave the request its id: the one whose front door answered, else the one closest to the user.

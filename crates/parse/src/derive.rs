@@ -18,6 +18,7 @@ impl Knowledge {
         self.add_program(&mut event);
         self.add_ids(&mut event);
         self.add_action(&mut event);
+        self.mark_hollow(&mut event);
         event.signatures = self.signatures_of(&event);
         event
     }
@@ -47,6 +48,14 @@ impl Knowledge {
         // qemu's logs name their instance in the file's name only.
         self.type_mentions(&event.source.path, &mut mentions);
         event.mentions = mentions;
+    }
+
+    fn mark_hollow(&self, event: &mut Event) {
+        let mut exceptions = std::mem::take(&mut event.exceptions);
+        for exception in &mut exceptions {
+            exception.hollow = self.is_hollow(&exception.message, event);
+        }
+        event.exceptions = exceptions;
     }
 
     /// What the user asked for, when the call came in at a front door.
