@@ -321,11 +321,14 @@ fn note_resources(gathered: &mut Gathered, event: &Event, link: LinkKind) {
     if joining().filter(|mention| mention.kind == IdKind::Instance).count() > MAX_INSTANCES_PER_LINE {
         return;
     }
-    let mut seen: HashMap<IdKind, &Id> = HashMap::new();
     for mention in joining() {
-        // The first of a kind is what the line is about; later ones may be anything.
-        let is_first = *seen.entry(mention.kind).or_insert(&mention.id) == &mention.id;
-        if !(is_first || event.notification.is_some()) || !may_own(mention.kind, link) {
+        let mut of_kind = joining().filter(|other| other.kind == mention.kind);
+        // In our own lines the first of a kind is what the line is about; what others say of several is a list.
+        let is_about_it = match link {
+            LinkKind::Request | LinkKind::Adopted => of_kind.next() == Some(mention),
+            _ => of_kind.all(|other| other == mention),
+        };
+        if !(is_about_it || event.notification.is_some()) || !may_own(mention.kind, link) {
             continue;
         }
         gathered.add_resource(mention.clone());
