@@ -290,9 +290,10 @@ fn answers_itself(own: &Candidate, told: &(&Event, &Signature), course: &Course)
 fn explains(candidate: &Candidate, (told, hiding): &(&Event, &Signature), course: &Course) -> bool {
     const CLOCK_SECONDS: i64 = 1;
     let slug = candidate.signature.as_ref().map(|signature| signature.slug.as_str());
+    let same_line = std::ptr::eq(&*candidate.event, *told);
     let later = candidate.event.timestamp > told.timestamp.map(|at| at.plus_seconds(CLOCK_SECONDS));
     let elsewhere = candidate.event.host != told.host && course.was_left(&candidate.event);
-    if later || elsewhere || slug == Some(hiding.slug.as_str()) {
+    if same_line || later || elsewhere || slug == Some(hiding.slug.as_str()) {
         return false;
     }
     let everywhere = candidate.signature.as_ref().is_some_and(|signature| signature.scope == Scope::Cloud);
@@ -336,7 +337,10 @@ fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
         }
     }
     kept.sort_by(|one, other| {
-        other.score.total_cmp(&one.score).then_with(|| order(&one.event).cmp(&order(&other.event)))
+        let by_score = other.score.total_cmp(&one.score);
+        by_score
+            .then(one.link.kind.cmp(&other.link.kind))
+            .then_with(|| order(&one.event).cmp(&order(&other.event)))
     });
     kept
 }

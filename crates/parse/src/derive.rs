@@ -62,7 +62,10 @@ impl Knowledge {
     fn add_action(&self, event: &mut Event) {
         let at_the_door = event.daemon.as_deref().is_none_or(|daemon| self.front_end(daemon));
         if let Some(exchange) = event.exchange.as_mut().filter(|_| at_the_door) {
-            exchange.action = self.action(exchange).filter(|action| !action.read).map(|action| action.name);
+            exchange.action = self
+                .action(exchange)
+                .filter(|action| !action.read && !action.internal)
+                .map(|action| action.name);
         }
     }
 }
