@@ -57,9 +57,17 @@ fn most_telling(cases: Vec<Case>) -> Option<Case> {
     let rank =
         |case: &Case| (failed(case), failed(case) && !at_the_door(case), failed(case) && explained(case));
     let best = cases.iter().map(rank).max()?;
-    let any_failed = best.0;
+    let any_failed = best.2;
     let mut fitting = cases.into_iter().filter(|case| rank(case) == best);
     if any_failed { fitting.next_back() } else { fitting.next() }
+}
+
+/// Somebody asked for it at a front door, rather than services among themselves.
+fn is_asked(case: &Case) -> bool {
+    case.trace.entries.iter().any(|entry| {
+        let at_the_door = entry.event.exchange.as_ref().is_some_and(|exchange| exchange.action.is_some());
+        entry.link.kind <= LinkKind::Global && at_the_door
+    })
 }
 
 pub(crate) fn judge_request(
