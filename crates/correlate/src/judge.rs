@@ -87,6 +87,7 @@ pub(crate) fn judge_request(
     }
     let events = gathered.sorted();
     let verdict = verdict(&course, &events, baseline);
+    let events = without_bystanders(events, &verdict);
     let time = time_of(&events, gathered.window);
     let attempts = spans::attempts(&events, course.outcome);
     let (spans, entries) = spans::spans(request, events);
@@ -111,6 +112,12 @@ fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) 
         missing: if named { None } else { story::missing(course, events) },
         candidates,
     }
+}
+
+/// What only stood near belongs to the trace when it may be the cause.
+fn without_bystanders(events: Vec<(Arc<Event>, Link)>, verdict: &Verdict) -> Vec<(Arc<Event>, Link)> {
+    let suspected = |event: &Arc<Event>| verdict.candidates.iter().any(|candidate| Arc::ptr_eq(&candidate.event, event));
+    events.into_iter().filter(|(event, link)| link.kind != LinkKind::Nearby || suspected(event)).collect()
 }
 
 /// Faults of hosts and of the cloud that stood near, without naming the request.

@@ -38,15 +38,18 @@ pub(crate) fn path(cause: Option<&Candidate>, course: &Course, events: &[(Arc<Ev
     const LONGEST: usize = 7;
     let Some(cause) = cause else { return Vec::new() };
     let mut steps = vec![step(&cause.event)];
-    let mut told: HashSet<(Option<&str>, Option<&str>, &str)> = HashSet::new();
+    let mut told: HashSet<(Option<&str>, Option<&str>, String)> = HashSet::new();
+    told.insert((cause.event.daemon.as_deref(), cause.event.host.as_deref(), said(&cause.event)));
     for (event, link) in events {
         let passes_on = event
             .signatures
             .iter()
             .find(|found| matches!(found.signature.role, Role::Wrapper | Role::Symptom));
-        let (Some(passes_on), true) = (passes_on, link.kind <= LinkKind::Entity) else { continue };
+        if passes_on.is_none() || link.kind > LinkKind::Entity {
+            continue;
+        }
         let later = event.timestamp >= cause.event.timestamp && !Arc::ptr_eq(event, &cause.event);
-        let key = (event.daemon.as_deref(), event.host.as_deref(), passes_on.signature.slug.as_str());
+        let key = (event.daemon.as_deref(), event.host.as_deref(), said(event));
         if later && told.insert(key) {
             steps.push(step(event));
         }
