@@ -54,8 +54,10 @@ fn most_telling(cases: Vec<Case>) -> Option<Case> {
     let failed = |case: &Case| case.verdict.outcome == Outcome::Failed;
     let at_the_door = |case: &Case| case.trace.request.status.is_some_and(|status| status >= 400);
     let explained = |case: &Case| case.verdict.cause().is_some();
-    let rank =
-        |case: &Case| (failed(case), failed(case) && !at_the_door(case), failed(case) && explained(case));
+    let rank = |case: &Case| {
+        let (failed, asked) = (failed(case), is_asked(case));
+        (failed && asked, asked, failed, failed && !at_the_door(case), failed && explained(case))
+    };
     let best = cases.iter().map(rank).max()?;
     let any_failed = best.2;
     let mut fitting = cases.into_iter().filter(|case| rank(case) == best);
@@ -116,7 +118,8 @@ fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) 
 
 /// What only stood near belongs to the trace when it may be the cause.
 fn without_bystanders(events: Vec<(Arc<Event>, Link)>, verdict: &Verdict) -> Vec<(Arc<Event>, Link)> {
-    let suspected = |event: &Arc<Event>| verdict.candidates.iter().any(|candidate| Arc::ptr_eq(&candidate.event, event));
+    let suspected =
+        |event: &Arc<Event>| verdict.candidates.iter().any(|candidate| Arc::ptr_eq(&candidate.event, event));
     events.into_iter().filter(|(event, link)| link.kind != LinkKind::Nearby || suspected(event)).collect()
 }
 

@@ -74,8 +74,9 @@ pub(crate) fn missing(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<
     if course.outcome != Outcome::Failed {
         return None;
     }
-    let hints = events.iter().flat_map(|(event, _)| event.signatures.iter().map(move |found| (event, found)));
-    let hint = hints.filter(|(_, found)| !found.signature.look_in.is_empty()).last();
+    let mut hints =
+        events.iter().flat_map(|(event, _)| event.signatures.iter().map(move |found| (event, found)));
+    let hint = hints.rfind(|(_, found)| !found.signature.look_in.is_empty());
     if let Some((event, found)) = hint {
         let because = format!("all that is logged is \"{}\", which names no reason", said(event));
         return Some(Missing { look_in: found.signature.look_in.clone(), because });
