@@ -12,13 +12,21 @@ pub fn project_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package stands in the workspace's folder")
 }
 
-/// Builds `culprit` in the release profile and tells where it is.
+/// Builds `culprit` as tests want it, and tells where it is: see the profile in the workspace's manifest.
 ///
-/// Cargo tells tests of other packages nothing about a binary, and only a release build is quick enough for the
-/// recorded cloud; when nothing changed this takes a fraction of a second.
+/// Cargo tells tests of other packages nothing about a binary; when nothing changed this takes a fraction of a second.
+pub fn checked_binary() -> Result<PathBuf> {
+    build("checked")
+}
+
+/// Builds `culprit` as users get it.
 pub fn release_binary() -> Result<PathBuf> {
+    build("release")
+}
+
+fn build(profile: &str) -> Result<PathBuf> {
     let build = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--package", "culprit"])
+        .args(["build", "--profile", profile, "--locked", "--package", "culprit"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(project_root())
         .stderr(Stdio::inherit())

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::marking::{Answer, Candidate, Case, Kind, Mark};
 
 /// What a release must reach; see [`Bar`].
-pub const BARS: &str = "top1=92,top3=97,honest=90,controls=100,instance_top1=88,p95=0.2";
+pub const BARS: &str = "top1=92,top3=97,honest=90,controls=100,instance_top1=88";
 
 /// What structure alone must reach.
 pub const LEAVE_ONE_OUT_BAR: &str = "leave_one_out=60";

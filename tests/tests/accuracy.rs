@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use culprit_tests::binary::release_binary;
+use culprit_tests::binary::checked_binary;
 use culprit_tests::corpus;
 use culprit_tests::score::{BARS, Bar, Examination};
 
@@ -12,7 +12,7 @@ fn the_recorded_cloud_is_understood() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let cloud = corpus::unpack(&corpus::archive(), scratch).unwrap();
     let store = tempfile::tempdir_in(scratch).unwrap();
-    let binary = release_binary().unwrap();
+    let binary = checked_binary().unwrap();
     let score = Examination::prepare(&binary, &cloud, store.path()).unwrap().mark().unwrap();
     // How fast an answer comes is measured where nothing else runs: `cargo xtask score`.
     let bars: Vec<Bar> =

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use culprit_tests::binary::{project_root, release_binary};
+use culprit_tests::binary::{project_root, checked_binary};
 
 /// Where this project is developed is nobody's business. In halves, so that this file passes too.
 const BUILD_MACHINES: [&str; 5] = [
@@ -38,7 +38,7 @@ fn paths_in_the_documents_exist() {
 
 #[test]
 fn commands_in_the_readme_are_real() {
-    let binary = release_binary().unwrap();
+    let binary = checked_binary().unwrap();
     let readme = fs::read_to_string(project_root().join("README.md")).unwrap_or_default();
     for line in readme.lines() {
         let Some(arguments) = line.trim_start().strip_prefix("$ culprit ") else { continue };

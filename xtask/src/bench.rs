@@ -2,6 +2,8 @@
 
 use anyhow::{Result, ensure};
 
+use culprit_tests::binary::release_binary;
+
 use crate::command::{command, run_watched};
 use crate::options::Options;
 use crate::score;
@@ -26,7 +28,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let benches = command(&["cargo", "bench", "--workspace", "--locked", "--bench", "*"]);
     let succeeded = run_watched(benches, |line| report.push(line.to_owned()))?;
     ensure!(succeeded, "a benchmark broke off, see above");
-    let answers = score::measure(None, score::Depth::Quick)?;
+    let answers = score::measure(&release_binary()?, None, score::Depth::Quick)?;
 
     println!("\n{:<28}{:>14}   reference", "what", "figure");
     for row in rows(&throughputs(&report)) {

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use culprit_tests::binary::release_binary;
+use culprit_tests::binary::checked_binary;
 
 use crate::command::{command, run as run_command, run_watched, works};
 use crate::options::Options;
@@ -48,9 +48,10 @@ pub(crate) fn check_all() -> Result<Tally> {
         docs.env("RUSTDOCFLAGS", "-D warnings");
         run_command(docs)
     });
-    tally.tests(command(&["cargo", "test", "--workspace", "--locked", "--no-fail-fast"]));
+    let tests = ["cargo", "test", "--profile", "checked", "--workspace", "--locked", "--no-fail-fast"];
+    tally.tests(command(&tests));
     tally.step("filters", || {
-        let mut filters = Command::new(release_binary()?);
+        let mut filters = Command::new(checked_binary()?);
         filters.args(["filters", "check"]);
         run_command(filters)
     });

@@ -1,6 +1,7 @@
 //! What continuous integration runs.
 
 use anyhow::Result;
+use culprit_tests::binary::checked_binary;
 use culprit_tests::score::{BARS, Bar, LEAVE_ONE_OUT_BAR};
 
 use crate::options::Options;
@@ -19,7 +20,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let mut tally = check::check_all()?;
     tally.step("score", || {
         println!("\nHow often `why` is right:");
-        let score = score::measure(None, score::Depth::Full)?;
+        let score = score::measure(&checked_binary()?, None, score::Depth::Full)?;
         println!("{score}");
         score::require(&score, &Bar::parse_list(&format!("{BARS},{LEAVE_ONE_OUT_BAR}"))?)
     });

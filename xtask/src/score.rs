@@ -35,7 +35,7 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
     let verbose = options.flag("--verbose");
     let cloud = options.positional().map(PathBuf::from);
     options.finish()?;
-    let score = measure(cloud.as_deref(), Depth::Full)?;
+    let score = measure(&release_binary()?, cloud.as_deref(), Depth::Full)?;
     if verbose {
         score.misses.iter().for_each(|miss| println!("MISS {miss}"));
     }
@@ -53,8 +53,7 @@ pub(crate) enum Depth {
 }
 
 /// Of `cloud`, or of the recorded one in this repository.
-pub(crate) fn measure(cloud: Option<&Path>, depth: Depth) -> Result<Score> {
-    let binary = release_binary()?;
+pub(crate) fn measure(binary: &Path, cloud: Option<&Path>, depth: Depth) -> Result<Score> {
     let scratch = tempfile::tempdir()?;
     let cloud = match cloud {
         Some(cloud) => cloud.to_path_buf(),
@@ -62,7 +61,7 @@ pub(crate) fn measure(cloud: Option<&Path>, depth: Depth) -> Result<Score> {
     };
     let store = scratch.path().join("store");
     let began = Instant::now();
-    let examination = Examination::prepare(&binary, &cloud, &store)?;
+    let examination = Examination::prepare(binary, &cloud, &store)?;
     println!("{:<20}{:.1} s", "import", began.elapsed().as_secs_f64());
     let mut score = examination.mark()?;
     if depth == Depth::Full {

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn words_end_where_words_end() {
         let check = |text, word, prefix, expected| {
-            assert_eq!(has_word(text, word, prefix), expected, "{text} {word}")
+            assert_eq!(has_word(text, word, prefix), expected, "{text} {word}");
         };
         check("no valid host was found.", "host", false, true);
         check("no valid hosts", "host", false, false);

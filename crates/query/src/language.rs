@@ -7,9 +7,9 @@ use model::{Id, Severity, Timestamp};
 /// What to look for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expression {
-    All(Vec<Expression>),
-    Any(Vec<Expression>),
-    Not(Box<Expression>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
     /// A word of the line, in any case; `prefix` when it ended in `*`.
     Word {
         text: String,
