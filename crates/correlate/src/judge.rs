@@ -98,7 +98,7 @@ fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) 
     Verdict {
         outcome: course.outcome,
         named,
-        shown: story::shown(course, events),
+        shown: story::shown(course),
         path: story::path(cause, course, events),
         missing: if named { None } else { story::missing(course, events) },
         candidates,

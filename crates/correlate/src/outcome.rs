@@ -15,6 +15,8 @@ pub(crate) struct Course {
     pub(crate) failed_at: Option<Timestamp>,
     /// Where the user was told.
     pub(crate) last_word: Option<Arc<Event>>,
+    /// What the front door said just before it refused.
+    pub(crate) door_words: Option<Arc<Event>>,
     /// Hosts that were tried, in this order.
     tried: Vec<String>,
 }
@@ -35,6 +37,7 @@ pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &
         marks(events, Mark::Succeeded).filter(|(_, action)| fits(action.as_deref(), &request.action)).last();
     let failures: Vec<_> = marks(events, Mark::Failed).map(|(event, _)| event).collect();
     let refused = refusal(id, events);
+    let door_words = refused.as_ref().and_then(|door| words_before(door, events));
     let last_success = succeeded.as_ref().and_then(|(event, _)| event.timestamp);
     let final_failures = || {
         let after = move |event: &&Arc<Event>| {
@@ -56,7 +59,7 @@ pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &
         Outcome::Succeeded | Outcome::Unfinished => None,
     };
     let tried = marks(events, Mark::Attempted).filter_map(|(event, _)| event.host.clone()).collect();
-    Course { request, outcome, failed_at, last_word, tried }
+    Course { request, outcome, failed_at, last_word, door_words, tried }
 }
 
 fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Request {
@@ -137,6 +140,26 @@ fn front_door<'a>(
 
 fn refusal(id: &model::Id, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> {
     front_door(id, events).filter(|(_, exchange)| exchange.failed()).map(|(event, _)| Arc::clone(event))
+}
+
+/// The last line of the same worker for the same request, when it stands close before the access line.
+fn words_before(door: &Event, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> {
+    const LONGEST_SECONDS: f64 = 2.0;
+    let own = events.iter().filter(|(_, link)| link.kind == LinkKind::Request).map(|(event, _)| event);
+    let before = own.filter(|event| {
+        event.process == door.process
+            && event.daemon == door.daemon
+            && event.exchange.is_none()
+            && event.notification.is_none()
+            && event.severity > Severity::Debug
+            && (event.timestamp, event.line) <= (door.timestamp, door.line)
+    });
+    let says_something = |event: &&Arc<Event>| {
+        !event.signatures.iter().any(|found| matches!(found.signature.role, Role::Noise | Role::Stage))
+    };
+    let last = before.filter(says_something).max_by_key(|event| (event.timestamp, event.line))?;
+    let close = door.timestamp?.seconds_since(last.timestamp?) <= LONGEST_SECONDS;
+    close.then(|| Arc::clone(last))
 }
 
 /// Marks of the request's own course, in order of time.

@@ -8,7 +8,7 @@ use model::{Candidate, Event, Link, LinkKind, Missing, Outcome, Role, Step};
 use crate::outcome::Course;
 
 /// The message at the end of the road: the fault of the resource, else the answer at the front door.
-pub(crate) fn shown(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<String> {
+pub(crate) fn shown(course: &Course) -> Option<String> {
     if course.outcome != Outcome::Failed {
         return None;
     }
@@ -16,28 +16,13 @@ pub(crate) fn shown(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<St
     match &last.exchange {
         Some(exchange) => {
             let status = exchange.status.map_or_else(String::new, |status| format!("HTTP {status}"));
-            Some(match refusal_text(events, last) {
-                Some(text) => format!("{status}: {text}"),
+            Some(match &course.door_words {
+                Some(words) => format!("{status}: {}", said(words)),
                 None => status,
             })
         }
         None => Some(said(last)),
     }
-}
-
-/// The front door's own reason stands in the line before its access line.
-fn refusal_text(events: &[(Arc<Event>, Link)], door: &Event) -> Option<String> {
-    let same_worker = |event: &&Arc<Event>| {
-        event.process == door.process
-            && event.context.request == door.context.request
-            && event.exchange.is_none()
-    };
-    let before = events.iter().filter(|(_, link)| link.kind == LinkKind::Request).map(|(event, _)| event);
-    before
-        .filter(same_worker)
-        .filter(|event| event.timestamp <= door.timestamp)
-        .last()
-        .map(|event| said(event))
 }
 
 /// The outermost exception's message, else the body.
