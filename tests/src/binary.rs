@@ -17,8 +17,18 @@ pub fn project_root() -> &'static Path {
 /// Cargo tells tests of other packages nothing about a binary, and only a release build is quick enough for the
 /// recorded cloud; when nothing changed this takes a fraction of a second.
 pub fn release_binary() -> Result<PathBuf> {
+    build(&["--release"])
+}
+
+/// The same in the debug profile, quick enough for logs of a few lines.
+pub fn debug_binary() -> Result<PathBuf> {
+    build(&[])
+}
+
+fn build(profile: &[&str]) -> Result<PathBuf> {
     let build = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--package", "culprit"])
+        .args(["build", "--locked", "--package", "culprit"])
+        .args(profile)
         .arg("--message-format=json-render-diagnostics")
         .current_dir(project_root())
         .stderr(Stdio::inherit())
