@@ -71,11 +71,14 @@ fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention])
             .flat_map(|(event, _)| &event.signatures)
             .find(|found| found.signature.mark == Some(Mark::Started))
     };
-    let action = door
-        .and_then(|(_, exchange)| exchange.action.clone())
+    let asked = door.and_then(|(_, exchange)| exchange.action.clone());
+    let action = asked
+        .clone()
+        .filter(|action| !is_vague(action))
         .or_else(|| started().and_then(|found| found.signature.action.clone()))
-        .or_else(|| own().find_map(|event| event.exchange.as_ref()?.action.clone()))
         .or_else(|| marked_action(events))
+        .or(asked)
+        .or_else(|| own().find_map(|event| event.exchange.as_ref()?.action.clone()))
         .or_else(|| door.map(|(_, exchange)| format!("{} {}", exchange.method, path_of(&exchange.target))));
     let first = |pick: fn(&Event) -> Option<String>| own().find_map(|event| pick(event));
     let mut resources = resources.to_vec();
@@ -89,6 +92,11 @@ fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention])
         resources,
         status: door.and_then(|(_, exchange)| exchange.status),
     }
+}
+
+/// `server action`: which one stands in the request's body, which nobody logs.
+fn is_vague(action: &str) -> bool {
+    action.ends_with(" action")
 }
 
 fn path_of(target: &str) -> &str {
@@ -172,18 +180,21 @@ fn marks(events: &[(Arc<Event>, Link)], mark: Mark) -> impl Iterator<Item = (Arc
 
 /// "Took 0.05 seconds to destroy the instance" is no success of a boot.
 fn fits(mark: Option<&str>, action: &str) -> bool {
-    mark.is_none_or(|mark| action.is_empty() || mark == action)
+    mark.is_none_or(|mark| action.is_empty() || is_vague(action) || mark == action)
 }
 
 /// No line marks the end: go by the answer at the front door, and by errors after it.
 fn unmarked(id: &model::Id, events: &[(Arc<Event>, Link)], request: &Request) -> Outcome {
+    let asked = front_door(id, events).is_some();
     let complains = |(event, link): &&(Arc<Event>, Link)| {
         let harmless =
             event.signatures.iter().any(|found| matches!(found.signature.role, Role::Noise | Role::Stage));
         let names_cause = event.signatures.iter().any(|found| found.signature.role == Role::Cause);
         let loud = event.severity >= Severity::Error
             || (names_cause && event.severity >= Severity::Warning && event.context.anonymous);
-        link.kind <= LinkKind::Entity && loud && (names_cause || !harmless)
+        // What is said of a resource speaks of the request only when somebody asked for something.
+        let reach = if asked { LinkKind::Entity } else { LinkKind::Callee };
+        link.kind <= reach && loud && (names_cause || !harmless)
     };
     let accepted_only = matches!(request.status, None | Some(202));
     match events.iter().any(|entry| complains(&entry)) {

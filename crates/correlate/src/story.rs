@@ -38,15 +38,18 @@ pub(crate) fn path(cause: Option<&Candidate>, course: &Course, events: &[(Arc<Ev
     const LONGEST: usize = 7;
     let Some(cause) = cause else { return Vec::new() };
     let mut steps = vec![step(&cause.event)];
-    let mut told: HashSet<(Option<&str>, Option<&str>, &str)> = HashSet::new();
+    let mut told: HashSet<(Option<&str>, Option<&str>, String)> = HashSet::new();
+    told.insert((cause.event.daemon.as_deref(), cause.event.host.as_deref(), said(&cause.event)));
     for (event, link) in events {
         let passes_on = event
             .signatures
             .iter()
             .find(|found| matches!(found.signature.role, Role::Wrapper | Role::Symptom));
-        let (Some(passes_on), true) = (passes_on, link.kind <= LinkKind::Entity) else { continue };
+        if passes_on.is_none() || link.kind > LinkKind::Entity {
+            continue;
+        }
         let later = event.timestamp >= cause.event.timestamp && !Arc::ptr_eq(event, &cause.event);
-        let key = (event.daemon.as_deref(), event.host.as_deref(), passes_on.signature.slug.as_str());
+        let key = (event.daemon.as_deref(), event.host.as_deref(), said(event));
         if later && told.insert(key) {
             steps.push(step(event));
         }
@@ -71,8 +74,9 @@ pub(crate) fn missing(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<
     if course.outcome != Outcome::Failed {
         return None;
     }
-    let hints = events.iter().flat_map(|(event, _)| event.signatures.iter().map(move |found| (event, found)));
-    let hint = hints.filter(|(_, found)| !found.signature.look_in.is_empty()).last();
+    let mut hints =
+        events.iter().flat_map(|(event, _)| event.signatures.iter().map(move |found| (event, found)));
+    let hint = hints.rfind(|(_, found)| !found.signature.look_in.is_empty());
     if let Some((event, found)) = hint {
         let because = format!("all that is logged is \"{}\", which names no reason", said(event));
         return Some(Missing { look_in: found.signature.look_in.clone(), because });
