@@ -11,7 +11,14 @@ use culprit_tests::marking::{Answer, Case, RootCause};
 use serde::Deserialize;
 
 /// Scenarios that are answered wrong today, each with the reason. One that is answered right must leave the list.
-const KNOWN_MISSES: &[(&str, &str)] = &[];
+const KNOWN_MISSES: &[(&str, &str)] = &[
+    ("ironic-deploy-callback-timeout", "the node of the server does not join ironic's own lines"),
+    (
+        "unshelve-image-gone",
+        "the exception that repeats a logged reason is told instead of the reason's first line",
+    ),
+    ("volume-quota-gigabytes", "cinder's call and its answer are two lines: the refusal is not seen"),
+];
 
 /// A scenario's `case.toml`.
 #[derive(Debug, Deserialize)]
@@ -74,7 +81,8 @@ fn is_known(name: &str) -> bool {
 /// What is wrong with the answers, one text per id.
 fn misses(binary: &Path, folder: &Path) -> Vec<String> {
     let text = fs::read_to_string(folder.join("case.toml")).unwrap();
-    let scenario: Scenario = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let scenario: Scenario =
+        toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let store = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let import = Command::new(binary)
         .args(["import", "--quiet", "--store"])
@@ -110,7 +118,10 @@ impl Scenario {
         let candidates: String = answer.candidates.iter().take(3).map(place).collect();
         let Self { note, release, outcome, causes, .. } = self;
         (!right).then(|| {
-            format!("{id}: {note} ({release})\n    {outcome:?} by {causes:?}, but {}{candidates}", answer.outcome)
+            format!(
+                "{id}: {note} ({release})\n    {outcome:?} by {causes:?}, but {}{candidates}",
+                answer.outcome
+            )
         })
     }
 
