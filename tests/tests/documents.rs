@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use culprit_tests::binary::{project_root, checked_binary};
+use culprit_tests::binary::{checked_binary, project_root};
 
 /// Where this project is developed is nobody's business. In halves, so that this file passes too.
 const BUILD_MACHINES: [&str; 5] = [

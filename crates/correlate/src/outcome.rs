@@ -90,7 +90,7 @@ fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention])
         user: first(|event| event.context.user.clone()),
         project: first(|event| event.context.project.clone()),
         resources,
-        status: door.and_then(|(_, exchange)| exchange.status),
+        status: answered_door(id, events).and_then(|(_, exchange)| exchange.status),
     }
 }
 
@@ -147,7 +147,24 @@ fn front_door<'a>(
 }
 
 fn refusal(id: &model::Id, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> {
-    front_door(id, events).filter(|(_, exchange)| exchange.failed()).map(|(event, _)| Arc::clone(event))
+    let (event, exchange) = answered_door(id, events)?;
+    exchange.failed().then(|| Arc::clone(event))
+}
+
+/// The front door's line that tells the answer. cinder says the call in one line and the answer in another.
+fn answered_door<'a>(
+    id: &model::Id,
+    events: &'a [(Arc<Event>, Link)],
+) -> Option<(&'a Arc<Event>, &'a Exchange)> {
+    let door = front_door(id, events)?;
+    let same_call = |(event, exchange): &(&Arc<Event>, &Exchange)| {
+        event.context.request.as_ref() == Some(id)
+            && exchange.status.is_some()
+            && exchange.target == door.1.target
+    };
+    let all = || events.iter().filter_map(|(event, _)| Some((event, event.exchange.as_ref()?)));
+    let answer = || all().find(same_call);
+    Some(if door.1.status.is_some() { door } else { answer().unwrap_or(door) })
 }
 
 /// The last line of the same worker for the same request, when it stands close before the access line.
