@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dashmap::DashMap;
-use model::{Event, Id, Severity, TimeRange, Timestamp};
+use model::{Event, Id, IdKind, Severity, TimeRange, Timestamp};
 
 use crate::evidence::Evidence;
 
@@ -55,10 +55,13 @@ impl Evidence for Memory {
     }
 }
 
-/// Every id once.
+/// Every id through which events may be joined, once. Users, projects and networks stand on thousands of events and tie
+/// nothing together.
 fn ids_of(event: &Event) -> HashSet<&Id> {
     let context = [event.context.request.as_ref(), event.context.global.as_ref()].into_iter().flatten();
-    event.mentions.iter().map(|mention| &mention.id).chain(context).collect()
+    let joining =
+        event.mentions.iter().filter(|mention| mention.kind.joins() || mention.kind == IdKind::Request);
+    joining.map(|mention| &mention.id).chain(context).collect()
 }
 
 fn is_trouble(event: &Event) -> bool {

@@ -1,6 +1,6 @@
 //! The same judgement, fed as events happen. Bounded: events are forgotten after a while or when there are too many.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use model::{Event, Id, LinkKind, Mark, Outcome, Timestamp};
@@ -104,24 +104,22 @@ impl Correlator {
 
     fn close(&mut self, quiet: impl Fn(Timestamp) -> bool) -> Vec<Case> {
         let too_many = self.open.len().saturating_sub(self.limits.most_requests);
-        let mut by_age: BTreeMap<(Timestamp, Id), ()> = BTreeMap::new();
-        for (id, last_heard) in &self.open {
-            by_age.insert((*last_heard, id.clone()), ());
+        let mut closing: Vec<(Timestamp, Id)> =
+            self.open.iter().map(|(id, last_heard)| (*last_heard, id.clone())).collect();
+        closing.sort();
+        let quiet_ones = closing.partition_point(|(last_heard, _)| quiet(*last_heard));
+        closing.truncate(quiet_ones.max(too_many));
+        closing.into_iter().map(|(_, id)| self.judge(&id)).collect()
+    }
+
+    fn judge(&mut self, id: &Id) -> Case {
+        self.open.remove(id);
+        let case = judge_request(id, &self.memory, &self.baseline, true);
+        if case.verdict.outcome == Outcome::Succeeded {
+            let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Notification);
+            self.baseline.learn(own.map(|entry| &entry.event));
         }
-        let mut cases = Vec::new();
-        for (at, (last_heard, id)) in by_age.into_keys().enumerate() {
-            if !quiet(last_heard) && at >= too_many {
-                break;
-            }
-            self.open.remove(&id);
-            let case = judge_request(&id, &self.memory, &self.baseline, true);
-            if case.verdict.outcome == Outcome::Succeeded {
-                let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Notification);
-                self.baseline.learn(own.map(|entry| &entry.event));
-            }
-            cases.push(case);
-        }
-        cases
+        case
     }
 
     fn forget(&mut self) {
