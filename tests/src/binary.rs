@@ -12,11 +12,17 @@ pub fn project_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package stands in the workspace's folder")
 }
 
+/// Names a program to test instead of a fresh build: an installed package's, or one that was just built.
+const GIVEN: &str = "CULPRIT_BINARY";
+
 /// Builds `culprit` in the release profile and tells where it is.
 ///
 /// Cargo tells tests of other packages nothing about a binary, and only a release build is quick enough for the
 /// recorded cloud; when nothing changed this takes a fraction of a second.
 pub fn release_binary() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os(GIVEN) {
+        return Ok(PathBuf::from(given));
+    }
     let build = Command::new("cargo")
         .args(["build", "--release", "--locked", "--package", "culprit"])
         .arg("--message-format=json-render-diagnostics")

@@ -55,7 +55,13 @@ fn columns(summaries: &[Summary], layout: Layout) -> Vec<Column> {
         ("USER", |summary| (DIM, or_dash(summary.user.clone()))),
         ("CAUSE", cause),
     ];
-    let narrowings: [&[&str]; 4] = [&[], &["USER"], &["USER", "INSTANCE"], &["USER", "INSTANCE", "TOOK"]];
+    let narrowings: [&[&str]; 5] = [
+        &[],
+        &["USER"],
+        &["USER", "INSTANCE"],
+        &["USER", "INSTANCE", "TOOK"],
+        &["USER", "INSTANCE", "TOOK", "OUTCOME"],
+    ];
     let mut columns = Vec::new();
     for left_out in narrowings {
         columns = placed(all.iter().filter(|(title, _)| !left_out.contains(title)), summaries);
