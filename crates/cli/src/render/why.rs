@@ -38,7 +38,7 @@ pub(crate) fn heading(screen: &mut Screen, case: &Case) {
     let outcome = words::outcome(trace.outcome).to_uppercase();
     let head = Row::new().put(of_outcome(trace.outcome).bold(), &outcome).pad_to(GUTTER);
     let head = if head.width() > GUTTER { head.text(" ") } else { head };
-    let subject = words::subject(&trace.request);
+    let subject = words::subject(&trace.request, layout);
     screen.paragraph(head, STRONG, &format!("{subject}, {start} {arrow} {end} UTC ({took}){reach}"));
     if let Some(id) = &trace.request.id {
         labelled(screen, "request", &words::request_id(id));
