@@ -17,7 +17,7 @@ impl Baseline {
     pub fn learn<'a>(&mut self, events: impl Iterator<Item = &'a Arc<Event>>) {
         self.requests += 1;
         let mut templates: Vec<u64> =
-            events.filter(|event| event.severity >= Severity::Warning).map(|event| template(event)).collect();
+            events.filter(|event| event.severity >= Severity::Info).map(|event| template(event)).collect();
         templates.sort_unstable();
         templates.dedup();
         for template in templates {
@@ -30,6 +30,12 @@ impl Baseline {
         for (template, count) in &other.seen {
             *self.seen.entry(*template).or_default() += count;
         }
+    }
+
+    /// Whether enough was seen that a message nobody knows may be called unusual.
+    #[must_use]
+    pub const fn is_telling(&self) -> bool {
+        self.requests >= 5
     }
 
     /// The share of succeeded requests that printed such a line, 0 to 1.

@@ -21,6 +21,12 @@ const DEEPEST: f32 = 50.0;
 /// An ERROR that nobody knows.
 const UNKNOWN_ERROR: f32 = 38.0;
 const UNKNOWN_WARNING: f32 = 24.0;
+const DOOR_WORDS: f32 = 38.0;
+const UNUSUAL_INFO: f32 = 36.0;
+/// The first error of a request is rather the cause than what follows it.
+const FIRST: f32 = 4.0;
+/// Merely near, although the request itself said something telling.
+const BESIDE: f32 = -25.0;
 /// It names an exception.
 const EXCEPTION: f32 = 8.0;
 /// Of a program at tier 100.
@@ -36,6 +42,7 @@ const REPEATED: f32 = -12.0;
 /// The score at which a line is as likely the cause as not.
 const EVEN: f32 = 42.0;
 const SPREAD: f32 = 11.0;
+const EXPLANATION: &str = "it explains what the request was told";
 const MOST_CANDIDATES: usize = 8;
 
 pub(crate) fn candidates(
@@ -46,8 +53,11 @@ pub(crate) fn candidates(
     let mut weighed: Vec<Candidate> =
         events.iter().filter_map(|(event, link)| weigh(event, link, course, baseline)).collect();
     weighed.retain(|candidate| candidate.score > 0.0);
+    favour_the_first(&mut weighed);
     promote_explanations(&mut weighed, events, course);
     drop_echoes(&mut weighed);
+    put_aside_what_is_only_near(&mut weighed);
+    weighed.retain(|candidate| candidate.score > 0.0);
     let mut ranked = without_repeats(weighed);
     ranked.truncate(MOST_CANDIDATES);
     grade(&mut ranked);
@@ -71,9 +81,9 @@ fn weigh(event: &Arc<Event>, link: &Link, course: &Course, baseline: &Baseline) 
     let mut scale = Scale::default();
     match known {
         Some(found) => scale.known(found),
-        None => scale.structure(event, is(Role::Wrapper))?,
+        None => scale.structure(event, link, course, baseline, is(Role::Wrapper))?,
     }
-    if is(Role::Wrapper) {
+    if is(Role::Wrapper) && known.is_some() {
         scale.add(QUOTED, "it only quotes what something deeper said");
     }
     scale.link(link);
@@ -89,6 +99,13 @@ fn weigh(event: &Arc<Event>, link: &Link, course: &Course, baseline: &Baseline) 
         confidence: 0.0,
         reasons: scale.reasons,
     })
+}
+
+/// A plain statement of the request itself, before it failed, of a kind that requests which succeed never make.
+fn is_unusual(event: &Event, link: &Link, course: &Course, baseline: &Baseline) -> bool {
+    let own = link.kind <= LinkKind::Callee && event.exchange.is_none() && event.notification.is_none();
+    let in_time = course.failed_at.is_some_and(|end| event.timestamp.is_some_and(|at| at <= end));
+    own && in_time && baseline.is_telling() && baseline.commonness(event) == 0.0
 }
 
 /// An error of infrastructure that belongs to no request.
@@ -115,17 +132,29 @@ impl Scale {
     }
 
     /// `None` when the line says nothing that could explain a failure.
-    fn structure(&mut self, event: &Event, wraps: bool) -> Option<()> {
-        let quotes = !event.exceptions.is_empty();
-        if wraps && !quotes {
+    fn structure(
+        &mut self,
+        event: &Event,
+        link: &Link,
+        course: &Course,
+        baseline: &Baseline,
+        wraps: bool,
+    ) -> Option<()> {
+        let innermost = event.exceptions.iter().rev().find(|exception| !exception.hollow);
+        if wraps && innermost.is_none() {
             return None;
         }
+        let at_the_door = course.door_words.as_ref().is_some_and(|words| std::ptr::eq(&**words, event));
         match event.severity {
             Severity::Critical | Severity::Error => self.add(UNKNOWN_ERROR, "an error of the request"),
+            _ if at_the_door => self.add(DOOR_WORDS, "said right before the request was refused"),
             Severity::Warning => self.add(UNKNOWN_WARNING, "a warning of the request"),
+            Severity::Info if is_unusual(event, link, course, baseline) => {
+                self.add(UNUSUAL_INFO, "requests that succeed do not print it");
+            }
             _ => return None,
         }
-        if let Some(innermost) = event.exceptions.last() {
+        if let Some(innermost) = innermost {
             self.add(EXCEPTION, format!("names an exception: {}", innermost.class));
         }
         self.add(
@@ -177,6 +206,41 @@ fn telling_text(event: &Event) -> String {
     }
 }
 
+/// Errors of the request that nobody knows: the first of them leads.
+fn favour_the_first(candidates: &mut [Candidate]) {
+    let unknown_error = |candidate: &&mut Candidate| {
+        candidate.signature.is_none()
+            && candidate.event.severity >= Severity::Error
+            && candidate.link.kind <= LinkKind::Entity
+            && candidate.event.notification.is_none()
+    };
+    let first = candidates
+        .iter_mut()
+        .filter(unknown_error)
+        .min_by(|one, other| order(&one.event).cmp(&order(&other.event)));
+    if let Some(first) = first {
+        first.score += FIRST;
+        first.reasons.push(Reason { text: "the first error of the request".into(), weight: FIRST });
+    }
+}
+
+/// What is only near counts for little when the request's own lines tell something.
+fn put_aside_what_is_only_near(candidates: &mut [Candidate]) {
+    let own = candidates
+        .iter()
+        .any(|candidate| candidate.link.kind < LinkKind::Nearby && candidate.event.notification.is_none());
+    let explains = |candidate: &Candidate| candidate.reasons.iter().any(|reason| reason.text == EXPLANATION);
+    for candidate in candidates
+        .iter_mut()
+        .filter(|candidate| own && candidate.link.kind >= LinkKind::Nearby && !explains(candidate))
+    {
+        candidate.score += BESIDE;
+        candidate
+            .reasons
+            .push(Reason { text: "lines of the request itself tell more".into(), weight: BESIDE });
+    }
+}
+
 /// A line near by that only says what a line of the request says itself adds nothing.
 fn drop_echoes(candidates: &mut Vec<Candidate>) {
     const SHORTEST: usize = 24;
@@ -210,7 +274,7 @@ fn promote_explanations(candidates: &mut [Candidate], events: &[(Arc<Event>, Lin
         if let Some(score) = best.filter(|score| *score > candidate.score) {
             let weight = score - candidate.score;
             candidate.score = score;
-            candidate.reasons.push(Reason { text: "it explains what the request was told".into(), weight });
+            candidate.reasons.push(Reason { text: EXPLANATION.into(), weight });
         }
     }
 }
@@ -226,9 +290,10 @@ fn answers_itself(own: &Candidate, told: &(&Event, &Signature), course: &Course)
 fn explains(candidate: &Candidate, (told, hiding): &(&Event, &Signature), course: &Course) -> bool {
     const CLOCK_SECONDS: i64 = 1;
     let slug = candidate.signature.as_ref().map(|signature| signature.slug.as_str());
+    let same_line = std::ptr::eq(&*candidate.event, *told);
     let later = candidate.event.timestamp > told.timestamp.map(|at| at.plus_seconds(CLOCK_SECONDS));
     let elsewhere = candidate.event.host != told.host && course.was_left(&candidate.event);
-    if later || elsewhere || slug == Some(hiding.slug.as_str()) {
+    if same_line || later || elsewhere || slug == Some(hiding.slug.as_str()) {
         return false;
     }
     let everywhere = candidate.signature.as_ref().is_some_and(|signature| signature.scope == Scope::Cloud);
@@ -272,7 +337,10 @@ fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
         }
     }
     kept.sort_by(|one, other| {
-        other.score.total_cmp(&one.score).then_with(|| order(&one.event).cmp(&order(&other.event)))
+        let by_score = other.score.total_cmp(&one.score);
+        by_score
+            .then(one.link.kind.cmp(&other.link.kind))
+            .then_with(|| order(&one.event).cmp(&order(&other.event)))
     });
     kept
 }

@@ -130,8 +130,12 @@ pub(crate) fn is_short_lived(events: &[Arc<Event>]) -> bool {
     const LONGEST_SECONDS: f64 = 20.0;
     let times = || events.iter().filter_map(|event| event.timestamp);
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return false };
-    let one_process = events.iter().all(|event| event.process == events[0].process);
-    events.len() <= MOST_LINES && last.seconds_since(first) <= LONGEST_SECONDS && one_process
+    let mut processes = events.iter().filter_map(|event| event.process);
+    let worker = processes.next();
+    events.len() <= MOST_LINES
+        && last.seconds_since(first) <= LONGEST_SECONDS
+        && worker.is_some()
+        && processes.all(|process| Some(process) == worker)
 }
 
 /// The service that gave the request its id: the one whose front door answered, else the one closest to the user.
@@ -221,7 +225,7 @@ fn add_resources(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence
                 if gathered.contains(&event) {
                     continue;
                 }
-                match stranger(&event, gathered, request) {
+                match stranger(&event, gathered, request, owner.as_ref()) {
                     Stranger::Nobody => add_by_resource(gathered, &event, &resource.id, 0.85),
                     Stranger::Service => add_by_resource(gathered, &event, &resource.id, 0.65),
                     Stranger::Other(id) if is_deeper_call(&event, owner.as_ref()) => {
@@ -244,8 +248,9 @@ fn is_deeper_call(event: &Event, owner: Option<&Owner>) -> bool {
         event.exchange.as_ref().is_some_and(|exchange| exchange.changes() && exchange.action.is_some());
     let attempts =
         |found: &SignatureMatch| matches!(found.signature.mark, Some(Mark::Attempted | Mark::AttemptFailed));
-    let deeper = owner.is_some_and(|owner| owner.tier < event.tier && owner.service != event.service);
-    deeper && event.context.global.is_none() && (asked || event.signatures.iter().any(attempts))
+    is_deeper(event, owner)
+        && event.context.global.is_none()
+        && (asked || event.signatures.iter().any(attempts))
 }
 
 fn add_by_resource(gathered: &mut Gathered, event: &Arc<Event>, resource: &Id, confidence: f32) {
@@ -256,6 +261,11 @@ fn add_by_resource(gathered: &mut Gathered, event: &Arc<Event>, resource: &Id, c
     };
     note_resources(gathered, event, kind);
     gathered.add(event, Link { kind, confidence, via: Some(resource.clone()) });
+}
+
+/// Of another service, further from the user than everything that the owner did itself.
+fn is_deeper(event: &Event, owner: Option<&Owner>) -> bool {
+    owner.is_some_and(|owner| owner.tier < event.tier && owner.service != event.service)
 }
 
 /// Who gave the request its id.
@@ -282,7 +292,7 @@ enum Stranger {
     Other(Id),
 }
 
-fn stranger(event: &Event, gathered: &Gathered, request: &Id) -> Stranger {
+fn stranger(event: &Event, gathered: &Gathered, request: &Id, owner: Option<&Owner>) -> Stranger {
     let context = &event.context;
     let instances = event.mentions.iter().filter(|mention| mention.kind == IdKind::Instance).count();
     let is_list = instances > MAX_INSTANCES_PER_LINE;
@@ -293,7 +303,8 @@ fn stranger(event: &Event, gathered: &Gathered, request: &Id) -> Stranger {
         None => Stranger::Nobody,
         Some(root) => {
             let complains = event.severity >= Severity::Warning || event.signatures.iter().any(is_cause);
-            let by_service = context.user.is_some() && context.user != gathered.user;
+            let by_service =
+                context.user.is_some() && context.user != gathered.user && is_deeper(event, owner);
             if context.global.is_none() && complains && by_service && !is_list && event.notification.is_none()
             {
                 Stranger::Service
@@ -317,11 +328,14 @@ fn note_resources(gathered: &mut Gathered, event: &Event, link: LinkKind) {
     if joining().filter(|mention| mention.kind == IdKind::Instance).count() > MAX_INSTANCES_PER_LINE {
         return;
     }
-    let mut seen: HashMap<IdKind, &Id> = HashMap::new();
     for mention in joining() {
-        // The first of a kind is what the line is about; later ones may be anything.
-        let is_first = *seen.entry(mention.kind).or_insert(&mention.id) == &mention.id;
-        if !(is_first || event.notification.is_some()) || !may_own(mention.kind, link) {
+        let mut of_kind = joining().filter(|other| other.kind == mention.kind);
+        // In our own lines the first of a kind is what the line is about; what others say of several is a list.
+        let is_about_it = match link {
+            LinkKind::Request | LinkKind::Adopted => of_kind.next() == Some(mention),
+            _ => of_kind.all(|other| other == mention),
+        };
+        if !(is_about_it || event.notification.is_some()) || !may_own(mention.kind, link) {
             continue;
         }
         gathered.add_resource(mention.clone());

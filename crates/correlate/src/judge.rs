@@ -54,12 +54,22 @@ fn most_telling(cases: Vec<Case>) -> Option<Case> {
     let failed = |case: &Case| case.verdict.outcome == Outcome::Failed;
     let at_the_door = |case: &Case| case.trace.request.status.is_some_and(|status| status >= 400);
     let explained = |case: &Case| case.verdict.cause().is_some();
-    let rank =
-        |case: &Case| (failed(case), failed(case) && !at_the_door(case), failed(case) && explained(case));
+    let rank = |case: &Case| {
+        let (failed, asked) = (failed(case), is_asked(case));
+        (failed && asked, asked, failed, failed && !at_the_door(case), failed && explained(case))
+    };
     let best = cases.iter().map(rank).max()?;
-    let any_failed = best.0;
+    let any_failed = best.2;
     let mut fitting = cases.into_iter().filter(|case| rank(case) == best);
     if any_failed { fitting.next_back() } else { fitting.next() }
+}
+
+/// Somebody asked for it at a front door, rather than services among themselves.
+fn is_asked(case: &Case) -> bool {
+    case.trace.entries.iter().any(|entry| {
+        let at_the_door = entry.event.exchange.as_ref().is_some_and(|exchange| exchange.action.is_some());
+        entry.link.kind <= LinkKind::Global && at_the_door
+    })
 }
 
 pub(crate) fn judge_request(
@@ -79,6 +89,7 @@ pub(crate) fn judge_request(
     }
     let events = gathered.sorted();
     let verdict = verdict(&course, &events, baseline);
+    let events = without_bystanders(events, &verdict);
     let time = time_of(&events, gathered.window);
     let attempts = spans::attempts(&events, course.outcome);
     let (spans, entries) = spans::spans(request, events);
@@ -98,11 +109,18 @@ fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) 
     Verdict {
         outcome: course.outcome,
         named,
-        shown: story::shown(course, events),
+        shown: story::shown(course),
         path: story::path(cause, course, events),
         missing: if named { None } else { story::missing(course, events) },
         candidates,
     }
+}
+
+/// What only stood near belongs to the trace when it may be the cause.
+fn without_bystanders(events: Vec<(Arc<Event>, Link)>, verdict: &Verdict) -> Vec<(Arc<Event>, Link)> {
+    let suspected =
+        |event: &Arc<Event>| verdict.candidates.iter().any(|candidate| Arc::ptr_eq(&candidate.event, event));
+    events.into_iter().filter(|(event, link)| link.kind != LinkKind::Nearby || suspected(event)).collect()
 }
 
 /// Faults of hosts and of the cloud that stood near, without naming the request.

@@ -15,6 +15,8 @@ pub(crate) struct Course {
     pub(crate) failed_at: Option<Timestamp>,
     /// Where the user was told.
     pub(crate) last_word: Option<Arc<Event>>,
+    /// What the front door said just before it refused.
+    pub(crate) door_words: Option<Arc<Event>>,
     /// Hosts that were tried, in this order.
     tried: Vec<String>,
 }
@@ -35,6 +37,7 @@ pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &
         marks(events, Mark::Succeeded).filter(|(_, action)| fits(action.as_deref(), &request.action)).last();
     let failures: Vec<_> = marks(events, Mark::Failed).map(|(event, _)| event).collect();
     let refused = refusal(id, events);
+    let door_words = refused.as_ref().and_then(|door| words_before(door, events));
     let last_success = succeeded.as_ref().and_then(|(event, _)| event.timestamp);
     let final_failures = || {
         let after = move |event: &&Arc<Event>| {
@@ -56,7 +59,7 @@ pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &
         Outcome::Succeeded | Outcome::Unfinished => None,
     };
     let tried = marks(events, Mark::Attempted).filter_map(|(event, _)| event.host.clone()).collect();
-    Course { request, outcome, failed_at, last_word, tried }
+    Course { request, outcome, failed_at, last_word, door_words, tried }
 }
 
 fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Request {
@@ -68,11 +71,14 @@ fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention])
             .flat_map(|(event, _)| &event.signatures)
             .find(|found| found.signature.mark == Some(Mark::Started))
     };
-    let action = door
-        .and_then(|(_, exchange)| exchange.action.clone())
+    let asked = door.and_then(|(_, exchange)| exchange.action.clone());
+    let action = asked
+        .clone()
+        .filter(|action| !is_vague(action))
         .or_else(|| started().and_then(|found| found.signature.action.clone()))
-        .or_else(|| own().find_map(|event| event.exchange.as_ref()?.action.clone()))
         .or_else(|| marked_action(events))
+        .or(asked)
+        .or_else(|| own().find_map(|event| event.exchange.as_ref()?.action.clone()))
         .or_else(|| door.map(|(_, exchange)| format!("{} {}", exchange.method, path_of(&exchange.target))));
     let first = |pick: fn(&Event) -> Option<String>| own().find_map(|event| pick(event));
     let mut resources = resources.to_vec();
@@ -86,6 +92,11 @@ fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention])
         resources,
         status: door.and_then(|(_, exchange)| exchange.status),
     }
+}
+
+/// `server action`: which one stands in the request's body, which nobody logs.
+fn is_vague(action: &str) -> bool {
+    action.ends_with(" action")
 }
 
 fn path_of(target: &str) -> &str {
@@ -139,6 +150,26 @@ fn refusal(id: &model::Id, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> 
     front_door(id, events).filter(|(_, exchange)| exchange.failed()).map(|(event, _)| Arc::clone(event))
 }
 
+/// The last line of the same worker for the same request, when it stands close before the access line.
+fn words_before(door: &Event, events: &[(Arc<Event>, Link)]) -> Option<Arc<Event>> {
+    const LONGEST_SECONDS: f64 = 2.0;
+    let own = events.iter().filter(|(_, link)| link.kind == LinkKind::Request).map(|(event, _)| event);
+    let before = own.filter(|event| {
+        event.process == door.process
+            && event.daemon == door.daemon
+            && event.exchange.is_none()
+            && event.notification.is_none()
+            && event.severity > Severity::Debug
+            && (event.timestamp, event.line) <= (door.timestamp, door.line)
+    });
+    let says_something = |event: &&Arc<Event>| {
+        !event.signatures.iter().any(|found| matches!(found.signature.role, Role::Noise | Role::Stage))
+    };
+    let last = before.filter(says_something).max_by_key(|event| (event.timestamp, event.line))?;
+    let close = door.timestamp?.seconds_since(last.timestamp?) <= LONGEST_SECONDS;
+    close.then(|| Arc::clone(last))
+}
+
 /// Marks of the request's own course, in order of time.
 fn marks(events: &[(Arc<Event>, Link)], mark: Mark) -> impl Iterator<Item = (Arc<Event>, Option<String>)> {
     events.iter().filter(|(_, link)| link.kind < LinkKind::Predecessor).filter_map(move |(event, _)| {
@@ -149,18 +180,21 @@ fn marks(events: &[(Arc<Event>, Link)], mark: Mark) -> impl Iterator<Item = (Arc
 
 /// "Took 0.05 seconds to destroy the instance" is no success of a boot.
 fn fits(mark: Option<&str>, action: &str) -> bool {
-    mark.is_none_or(|mark| action.is_empty() || mark == action)
+    mark.is_none_or(|mark| action.is_empty() || is_vague(action) || mark == action)
 }
 
 /// No line marks the end: go by the answer at the front door, and by errors after it.
 fn unmarked(id: &model::Id, events: &[(Arc<Event>, Link)], request: &Request) -> Outcome {
+    let asked = front_door(id, events).is_some();
     let complains = |(event, link): &&(Arc<Event>, Link)| {
         let harmless =
             event.signatures.iter().any(|found| matches!(found.signature.role, Role::Noise | Role::Stage));
         let names_cause = event.signatures.iter().any(|found| found.signature.role == Role::Cause);
         let loud = event.severity >= Severity::Error
             || (names_cause && event.severity >= Severity::Warning && event.context.anonymous);
-        link.kind <= LinkKind::Entity && loud && (names_cause || !harmless)
+        // What is said of a resource speaks of the request only when somebody asked for something.
+        let reach = if asked { LinkKind::Entity } else { LinkKind::Callee };
+        link.kind <= reach && loud && (names_cause || !harmless)
     };
     let accepted_only = matches!(request.status, None | Some(202));
     match events.iter().any(|entry| complains(&entry)) {

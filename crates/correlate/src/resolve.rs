@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{Event, Id, IdKind, Severity, TimeRange, Timestamp};
+use model::{Event, Id, IdKind, Mark, Severity, TimeRange, Timestamp};
 
 use crate::evidence::Evidence;
 use crate::gather::is_short_lived;
@@ -48,13 +48,10 @@ pub(crate) fn resolve(id: &Id, evidence: &impl Evidence) -> Asked {
     }
 }
 
-/// The request on whose behalf `id` was a call, when every line says so and nobody used `id` at a front door.
+/// The request on whose behalf `id` was a call. neutron names it in the first lines of a call only.
 fn caller_of(id: &Id, events: &[Arc<Event>]) -> Option<Id> {
-    let own = || events.iter().filter(|event| event.context.request.as_ref() == Some(id));
-    if own().any(|event| event.context.global.is_none() && event.exchange.is_some()) {
-        return None;
-    }
-    own().find_map(|event| event.context.global.clone()).filter(|global| global != id)
+    let own = events.iter().filter(|event| event.context.request.as_ref() == Some(id));
+    own.filter_map(|event| event.context.global.clone()).find(|global| global != id)
 }
 
 /// The requests that changed a resource, oldest first. Those that only looked at it are left out.
@@ -62,19 +59,22 @@ fn caller_of(id: &Id, events: &[Arc<Event>]) -> Option<Id> {
 pub fn requests_of(resource: &Id, evidence: &impl Evidence) -> Vec<Id> {
     const MOST: usize = 24;
     let events = evidence.with_id(resource, TimeRange::ALL);
-    let mut callers: HashMap<&Id, &Id> = HashMap::new();
-    for event in &events {
-        if let (Some(call), Some(caller)) = (&event.context.request, &event.context.global) {
-            callers.insert(call, caller);
-        }
-    }
+    let mut callers: HashMap<Id, Option<Id>> = HashMap::new();
     let mut first_seen: BTreeMap<Id, (Option<Timestamp>, bool)> = BTreeMap::new();
     for event in &events {
         let context = &event.context;
-        let local = context.request.as_ref().filter(|_| !context.anonymous);
-        let caller = || callers.get(local?).copied();
-        let Some(root) = context.global.as_ref().or_else(caller).or(local) else { continue };
-        let known = first_seen.entry(root.clone()).or_insert((event.timestamp, false));
+        let Some(local) = context.request.as_ref().filter(|_| !context.anonymous) else { continue };
+        let root = match &context.global {
+            Some(global) => global.clone(),
+            None if worked_on(event) => {
+                let caller = callers
+                    .entry(local.clone())
+                    .or_insert_with(|| caller_of(local, &evidence.with_id(local, TimeRange::ALL)));
+                caller.clone().unwrap_or_else(|| local.clone())
+            }
+            None => local.clone(),
+        };
+        let known = first_seen.entry(root).or_insert((event.timestamp, false));
         known.0 = known.0.min(event.timestamp);
         known.1 |= worked_on(event);
     }
@@ -89,7 +89,10 @@ pub fn requests_of(resource: &Id, evidence: &impl Evidence) -> Vec<Id> {
 fn worked_on(event: &Event) -> bool {
     let list = event.mentions.iter().filter(|mention| mention.kind == IdKind::Instance).count() > 4;
     let changed = event.exchange.as_ref().is_some_and(model::Exchange::changes);
-    let told =
-        event.notification.is_some() || event.signatures.iter().any(|found| found.signature.mark.is_some());
+    let told = event.notification.is_some()
+        || event
+            .signatures
+            .iter()
+            .any(|found| found.signature.mark.is_some_and(|mark| mark != Mark::Progress));
     !list && (changed || told || (event.severity >= Severity::Warning && event.exchange.is_none()))
 }

@@ -8,7 +8,7 @@ use model::{Candidate, Event, Link, LinkKind, Missing, Outcome, Role, Step};
 use crate::outcome::Course;
 
 /// The message at the end of the road: the fault of the resource, else the answer at the front door.
-pub(crate) fn shown(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<String> {
+pub(crate) fn shown(course: &Course) -> Option<String> {
     if course.outcome != Outcome::Failed {
         return None;
     }
@@ -16,28 +16,13 @@ pub(crate) fn shown(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<St
     match &last.exchange {
         Some(exchange) => {
             let status = exchange.status.map_or_else(String::new, |status| format!("HTTP {status}"));
-            Some(match refusal_text(events, last) {
-                Some(text) => format!("{status}: {text}"),
+            Some(match &course.door_words {
+                Some(words) => format!("{status}: {}", said(words)),
                 None => status,
             })
         }
         None => Some(said(last)),
     }
-}
-
-/// The front door's own reason stands in the line before its access line.
-fn refusal_text(events: &[(Arc<Event>, Link)], door: &Event) -> Option<String> {
-    let same_worker = |event: &&Arc<Event>| {
-        event.process == door.process
-            && event.context.request == door.context.request
-            && event.exchange.is_none()
-    };
-    let before = events.iter().filter(|(_, link)| link.kind == LinkKind::Request).map(|(event, _)| event);
-    before
-        .filter(same_worker)
-        .filter(|event| event.timestamp <= door.timestamp)
-        .last()
-        .map(|event| said(event))
 }
 
 /// The outermost exception's message, else the body.
@@ -53,15 +38,18 @@ pub(crate) fn path(cause: Option<&Candidate>, course: &Course, events: &[(Arc<Ev
     const LONGEST: usize = 7;
     let Some(cause) = cause else { return Vec::new() };
     let mut steps = vec![step(&cause.event)];
-    let mut told: HashSet<(Option<&str>, Option<&str>, &str)> = HashSet::new();
+    let mut told: HashSet<(Option<&str>, Option<&str>, String)> = HashSet::new();
+    told.insert((cause.event.daemon.as_deref(), cause.event.host.as_deref(), said(&cause.event)));
     for (event, link) in events {
         let passes_on = event
             .signatures
             .iter()
             .find(|found| matches!(found.signature.role, Role::Wrapper | Role::Symptom));
-        let (Some(passes_on), true) = (passes_on, link.kind <= LinkKind::Entity) else { continue };
+        if passes_on.is_none() || link.kind > LinkKind::Entity {
+            continue;
+        }
         let later = event.timestamp >= cause.event.timestamp && !Arc::ptr_eq(event, &cause.event);
-        let key = (event.daemon.as_deref(), event.host.as_deref(), passes_on.signature.slug.as_str());
+        let key = (event.daemon.as_deref(), event.host.as_deref(), said(event));
         if later && told.insert(key) {
             steps.push(step(event));
         }
@@ -86,8 +74,9 @@ pub(crate) fn missing(course: &Course, events: &[(Arc<Event>, Link)]) -> Option<
     if course.outcome != Outcome::Failed {
         return None;
     }
-    let hints = events.iter().flat_map(|(event, _)| event.signatures.iter().map(move |found| (event, found)));
-    let hint = hints.filter(|(_, found)| !found.signature.look_in.is_empty()).last();
+    let mut hints =
+        events.iter().flat_map(|(event, _)| event.signatures.iter().map(move |found| (event, found)));
+    let hint = hints.rfind(|(_, found)| !found.signature.look_in.is_empty());
     if let Some((event, found)) = hint {
         let because = format!("all that is logged is \"{}\", which names no reason", said(event));
         return Some(Missing { look_in: found.signature.look_in.clone(), because });

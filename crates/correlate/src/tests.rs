@@ -204,7 +204,7 @@ fn other_peoples_requests_on_the_same_resource_stay_out() {
 fn nothing_is_joined_through_a_process_id() {
     let script = "
         1.0 neutron-agent@c1 INFO R=p anonymous port=1 | Port updated
-        2.0 neutron-agent@c1 ERROR R=p anonymous port=2 | Error in agent loop";
+        90.0 neutron-agent@c1 ERROR R=p anonymous port=2 | Error in agent loop";
     let memory = Memory::default();
     events(script).iter().for_each(|event| memory.insert(event));
     assert!(matches!(judge(&id("request", "p"), &memory, &Baseline::default()), Answer::ProcessId));

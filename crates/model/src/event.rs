@@ -55,10 +55,12 @@ pub struct Context {
 }
 
 /// One link of an exception chain: `nova.exception.NoMoreFixedIps: No fixed IP addresses available …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exception {
     pub class: String,
     pub message: String,
+    /// It only says that something inside failed: a known wrapper.
+    pub hollow: bool,
 }
 
 /// A request and its answer, from an access line.

@@ -18,6 +18,7 @@ impl Knowledge {
         self.add_program(&mut event);
         self.add_ids(&mut event);
         self.add_action(&mut event);
+        self.mark_hollow(&mut event);
         event.signatures = self.signatures_of(&event);
         event
     }
@@ -49,11 +50,22 @@ impl Knowledge {
         event.mentions = mentions;
     }
 
+    fn mark_hollow(&self, event: &mut Event) {
+        let mut exceptions = std::mem::take(&mut event.exceptions);
+        for exception in &mut exceptions {
+            exception.hollow = self.is_hollow(&exception.message, event);
+        }
+        event.exceptions = exceptions;
+    }
+
     /// What the user asked for, when the call came in at a front door.
     fn add_action(&self, event: &mut Event) {
         let at_the_door = event.daemon.as_deref().is_none_or(|daemon| self.front_end(daemon));
         if let Some(exchange) = event.exchange.as_mut().filter(|_| at_the_door) {
-            exchange.action = self.action(exchange).filter(|action| !action.read).map(|action| action.name);
+            exchange.action = self
+                .action(exchange)
+                .filter(|action| !action.read && !action.internal)
+                .map(|action| action.name);
         }
     }
 }

@@ -116,7 +116,7 @@ fn exception_line(line: &str) -> Option<Exception> {
         None if rest.trim().is_empty() => "",
         None => return None,
     };
-    Some(Exception { class: class.to_owned(), message: message.to_owned() })
+    Some(Exception { class: class.to_owned(), message: message.to_owned(), hollow: false })
 }
 
 /// A dotted path to a name with a capital, or a name that says what it is.

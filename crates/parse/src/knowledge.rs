@@ -93,6 +93,11 @@ impl Knowledge {
         self.signatures.find(event)
     }
 
+    /// Whether a text says no more than that something inside failed.
+    pub(crate) fn is_hollow(&self, text: &str, event: &Event) -> bool {
+        self.signatures.is_hollow(text, event)
+    }
+
     /// Whether a line is worth a look whenever something near it fails. May say yes too often, never too seldom.
     #[must_use]
     pub fn is_notable(&self, line: &[u8]) -> bool {

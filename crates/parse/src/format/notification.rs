@@ -204,14 +204,14 @@ fn fault(object: &Object, vocabulary: &Vocabulary, depth: usize) -> Option<Fault
 fn exception_payload(object: &Object) -> Fault {
     let text = |key| json::text(object, key).unwrap_or_default().to_owned();
     let (fault, mut detail) =
-        split(Exception { class: text("exception"), message: text("exception_message") });
+        split(Exception { class: text("exception"), message: text("exception_message"), hollow: false });
     detail.extend(traceback(&text("traceback")));
     (fault, detail)
 }
 
 fn legacy_exception(object: &Object) -> Fault {
     let text = |key| json::text(object, key).unwrap_or_default().to_owned();
-    split(Exception { class: text("class"), message: text("message") })
+    split(Exception { class: text("class"), message: text("message"), hollow: false })
 }
 
 /// Text without a class: cinder's and heat's reasons.
@@ -226,13 +226,17 @@ fn reason(object: &Object, vocabulary: &Vocabulary) -> Option<Fault> {
 }
 
 fn plain_fault(message: &str) -> Option<Exception> {
-    (!message.is_empty()).then(|| Exception { class: String::new(), message: message.to_owned() })
+    (!message.is_empty()).then(|| Exception {
+        class: String::new(),
+        message: message.to_owned(),
+        hollow: false,
+    })
 }
 
 /// Errors that came over RPC carry the remote traceback in their message.
 fn split(exception: Exception) -> Fault {
     let (message, detail) = first_line(&exception.message);
-    (Some(Exception { message: message.to_owned(), class: exception.class }), detail)
+    (Some(Exception { message: message.to_owned(), class: exception.class, hollow: false }), detail)
 }
 
 fn first_line(text: &str) -> (&str, Vec<String>) {

@@ -19,7 +19,7 @@ fn call(text: &str) -> Option<Exception> {
         Token::Text(text) => Some(text),
         Token::Mark(_) => None,
     });
-    Some(Exception { class: class.to_owned(), message: message.unwrap_or_default() })
+    Some(Exception { class: class.to_owned(), message: message.unwrap_or_default(), hollow: false })
 }
 
 /// The texts under `class` and `message` of the outermost dictionary.
@@ -42,7 +42,7 @@ fn dictionary(text: &str) -> Option<Exception> {
             _ => {}
         }
     }
-    Some(Exception { class: class?, message: message.unwrap_or_default() })
+    Some(Exception { class: class?, message: message.unwrap_or_default(), hollow: false })
 }
 
 enum Token {

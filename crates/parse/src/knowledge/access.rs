@@ -18,6 +18,7 @@ pub(super) struct ActionEntry {
     service: String,
     /// It only looks.
     read: bool,
+    internal: bool,
 }
 
 /// A daemon that users talk to.
@@ -61,6 +62,8 @@ pub struct Action {
     pub service: String,
     /// It changes nothing.
     pub read: bool,
+    /// Services call it among themselves; no user asks for it.
+    pub internal: bool,
     /// The ids in the path.
     pub mentions: Vec<Mention>,
 }
@@ -78,6 +81,7 @@ struct Call {
     name: String,
     service: String,
     read: bool,
+    internal: bool,
 }
 
 #[derive(Debug)]
@@ -130,6 +134,7 @@ impl Call {
             name: action.name.clone(),
             service: action.service.clone(),
             read: action.read,
+            internal: action.internal,
         })
     }
 
@@ -145,7 +150,13 @@ impl Call {
             _ => None,
         });
         let mentions = mentions.collect();
-        Some(Action { name: self.name.clone(), service: self.service.clone(), read: self.read, mentions })
+        Some(Action {
+            name: self.name.clone(),
+            service: self.service.clone(),
+            read: self.read,
+            internal: self.internal,
+            mentions,
+        })
     }
 }
 

@@ -234,6 +234,22 @@ impl Signatures {
         hits.into_iter().map(|(rule, hit)| rule.matched(hit)).collect()
     }
 
+    /// Whether a text says no more than that something inside failed.
+    pub(super) fn is_hollow(&self, text: &str, event: &Event) -> bool {
+        let (mut wraps, mut explains) = (false, false);
+        self.patterns.candidates(text, |index, pattern| {
+            let Some(rule) = self.owners.get(index).copied().filter(|rule| self.admits(*rule, event)) else {
+                return;
+            };
+            let role = self.rules.get(rule).map(|rule| rule.signature.role);
+            if matches!(role, Some(Role::Wrapper | Role::Cause)) && pattern.find(text).is_some() {
+                wraps |= role == Some(Role::Wrapper);
+                explains |= role == Some(Role::Cause);
+            }
+        });
+        wraps && !explains
+    }
+
     fn admits(&self, rule: usize, event: &Event) -> bool {
         self.enabled.get(rule) == Some(&true) && self.rules.get(rule).is_some_and(|rule| rule.admits(event))
     }
@@ -429,6 +445,7 @@ mod tests {
         let exceptions = vec![Exception {
             class: "neutron_lib.exceptions.IpAddressGenerationFailure".to_owned(),
             message,
+            hollow: false,
         }];
         check(
             &Event { exceptions, ..event("No valid host was found.") },
