@@ -61,6 +61,9 @@ fn read(format: Format, text: &str) -> Header<'_> {
 
 /// The lines of a format that only make sense together.
 fn block(format: Format, lines: &[Line]) -> Option<Header<'static>> {
+    if !format.has_blocks() || lines.len() < 2 {
+        return None;
+    }
     let texts: Vec<_> = lines.iter().map(|line| text::of(&line.text)).collect();
     let texts: Vec<_> = texts.iter().map(|text| &**text).collect();
     format.read_block(&texts)

@@ -189,12 +189,15 @@ impl Format {
         Self::CARRIED.into_iter().find_map(|format| format.read(text))
     }
 
-    /// For formats whose lines only make sense together: the header of a whole event.
+    /// Whether several lines of this format may only make sense together.
+    pub(crate) const fn has_blocks(self) -> bool {
+        matches!(self, Self::Journald)
+    }
+
+    /// The header of a whole event, for formats that have blocks.
     pub(crate) fn read_block(self, lines: &[&str]) -> Option<Header<'static>> {
         match self {
-            Self::Journald if lines.len() > 1 => {
-                journald::entry(lines).map(wrapped::Wrapped::into_header).map(Header::into_owned)
-            }
+            Self::Journald => journald::entry(lines).map(wrapped::Wrapped::into_header).map(Header::into_owned),
             _ => None,
         }
     }

@@ -107,6 +107,7 @@ fn without(line: &[u8], secrets: &[Range<usize>]) -> Vec<u8> {
 /// In order, apart from each other.
 fn secrets(line: &[u8]) -> Vec<Range<usize>> {
     let mut secrets: Vec<Range<usize>> = Vec::new();
+    let mut credentials = None;
     for place in PLACES.find_iter(line) {
         let masked_up_to = secrets.last().map_or(0, |secret| secret.end);
         if place.start() < masked_up_to {
@@ -114,10 +115,19 @@ fn secrets(line: &[u8]) -> Vec<Range<usize>> {
         }
         let secret = match place.pattern().as_usize() {
             FERNET => fernet(line, place.start()),
-            AT_SIGN => url_password(line, place.start(), masked_up_to),
+            AT_SIGN => {
+                credentials = url_credentials(line, place.start(), credentials);
+                credentials.clone().and_then(|credentials| url_password(line, credentials))
+            }
             _ => keyed(line, place.start(), place.end()),
         };
-        secrets.extend(secret.filter(|secret| secret.start >= masked_up_to && !secret.is_empty()));
+        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { continue };
+        match secrets.last_mut() {
+            // A password that holds an at sign.
+            Some(last) if secret.start == last.start => last.end = secret.end,
+            Some(last) if secret.start < last.end => {}
+            _ => secrets.push(secret),
+        }
     }
     secrets
 }
@@ -127,37 +137,49 @@ fn fernet(line: &[u8], start: usize) -> Option<Range<usize>> {
     const SHORTEST: usize = 40;
     let exact = line.get(start..start + 5)? == b"gAAAA";
     let glued = start > 0 && is_url_safe(line[start - 1]);
+    if glued || !exact {
+        return None;
+    }
     let length = line[start..].iter().take_while(|byte| is_url_safe(**byte)).count();
-    (exact && !glued && length >= SHORTEST).then_some(start..start + length)
+    (length >= SHORTEST).then_some(start..start + length)
 }
 
 fn is_url_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'=' | b'%')
 }
 
-/// `rabbit://user:password@host`: user names are short, so the scan back to `://` is bounded.
-fn url_password(line: &[u8], at_sign: usize, from: usize) -> Option<Range<usize>> {
+/// `user:password` of `rabbit://user:password@host:5672,user:password@host:5672/`. They are short, so the scan back is
+/// bounded. `previous` are the credentials before these.
+fn url_credentials(line: &[u8], at_sign: usize, previous: Option<Range<usize>>) -> Option<Range<usize>> {
     const LONGEST: usize = 512;
-    let from = from.max(at_sign.saturating_sub(LONGEST));
+    let from = at_sign.saturating_sub(LONGEST);
     let before = line.get(from..at_sign)?;
-    let credentials = memmem::rfind(before, b"://")? + 3;
-    let (mut colon, mut odd) = (None, false);
-    for (at, byte) in before.iter().enumerate().skip(credentials) {
-        match byte {
-            b':' if colon.is_none() => colon = Some(at),
-            b'/' if colon.is_none() => odd = true,
-            b' ' | b'"' | b'\'' | b'<' | b'>' | b',' | b'?' => odd = true,
-            _ => {}
-        }
-    }
-    let start = from + colon? + 1;
-    (!odd && is_worth(line.get(start..at_sign)?)).then_some(start..at_sign)
+    let odd = |byte: &u8| matches!(byte, b' ' | b'"' | b'\'' | b'<' | b'>' | b'?');
+    let of_next_host = previous.filter(|previous| previous.end >= from).and_then(|previous| {
+        let between = line.get(previous.end + 1..at_sign).filter(|between| !between.contains(&b'/'))?;
+        let comma = memchr::memchr(b',', between);
+        Some(comma.map_or(previous.start, |comma| previous.end + comma + 2))
+    });
+    let of_first_host = || Some(from + memmem::rfind(before, b"://")? + b"://".len());
+    let start = of_next_host.or_else(of_first_host)?;
+    (!line.get(start..at_sign)?.iter().any(odd)).then_some(start..at_sign)
+}
+
+fn url_password(line: &[u8], credentials: Range<usize>) -> Option<Range<usize>> {
+    let text = line.get(credentials.clone())?;
+    let colon = memchr::memchr2(b':', b'/', text).filter(|at| text.get(*at) == Some(&b':'))?;
+    let password = text.get(colon + 1..)?;
+    // `http://10.0.0.11:5000/v3/users/name@example.org`
+    let digits = password.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_port = digits > 0 && password.get(digits) == Some(&b'/');
+    (!is_port && is_worth(password)).then_some(credentials.start + colon + 1..credentials.end)
 }
 
 /// The value of the key that the stem at `start..end` belongs to.
 fn keyed(line: &[u8], start: usize, end: usize) -> Option<Range<usize>> {
-    let word_start = start - line[..start].iter().rev().take_while(|byte| is_word(**byte)).count().min(64);
-    let word_end = end + line[end..].iter().take_while(|byte| is_word(**byte)).count().min(64);
+    const LONGEST: usize = 64;
+    let word_start = start - line[..start].iter().rev().take(LONGEST).take_while(|byte| is_word(**byte)).count();
+    let word_end = end + line[end..].iter().take(LONGEST).take_while(|byte| is_word(**byte)).count();
     let key = Key::read(line.get(word_start..word_end)?)?;
     let value = value(line, word_start, word_end, key)?;
     let text = line.get(value.clone())?;
@@ -262,9 +284,10 @@ fn value(line: &[u8], word_start: usize, word_end: usize, key: Key) -> Option<Ra
         separator == Some(b':') && spaced && !key_quoted && (key == Key::Maybe || is_dotted_name(bare));
     let scheme = scheme_length(line.get(at..)?);
     let end = if scheme > 0 { end_of_bare(line, at + scheme) } else { end };
-    // A line of a traceback: `token = provider.validate(`.
-    let code = bare.contains(&b'(');
-    (!prose && !code && !bare.starts_with(b"{") && !bare.starts_with(b"[")).then_some(at..end)
+    // A line of a traceback: `token = provider.validate(`. What is certain to be a password may hold any sign.
+    let code = key == Key::Maybe && bare.contains(&b'(');
+    let structure = matches!(bare, b"{" | b"[");
+    (!prose && !code && !structure).then_some(at..end)
 }
 
 /// `Basic `, `Bearer `: how, not what.
@@ -352,7 +375,15 @@ mod tests {
             "connection = mysql+pymysql://nova:s3cr:et@10.0.0.11/nova?charset=utf8",
             "connection = mysql+pymysql://nova:***@10.0.0.11/nova?charset=utf8",
         );
-        check("transport_url rabbit://a:b@h1:5672,c:d@h2/", "transport_url rabbit://a:***@h1:5672,c:d@h2/");
+        check(
+            "transport_url rabbit://a:b@h1:5672,c:d,e@h2:5672,f:g@[::1]:5672//",
+            "transport_url rabbit://a:***@h1:5672,c:***@h2:5672,f:***@[::1]:5672//",
+        );
+        check("rabbit://a:@h1,b:***@h2,c:d@h3/", "rabbit://a:@h1,b:***@h2,c:***@h3/");
+        check("rabbit://a:b@c@h1,d:e@h2/", "rabbit://a:***@h1,d:***@h2/");
+        check("mysql://a:b,c/d@h/nova", "mysql://a:***@h/nova");
+        check("password=ab(c password: d(e) x", "password=*** password: ***) x");
+        check("password={ab x", "password=*** x");
         check(
             r#"_url\\\": \\\"rabbit://openstack:rabbit-pw@10.0.0.11:5672/\\\", \\\"database_connection\\\": \\\"mysql+pymysql://nova:nova-db-pw@10.0.0.11/nova?charset=utf8\\\""#,
             r#"_url\\\": \\\"rabbit://openstack:***@10.0.0.11:5672/\\\", \\\"database_connection\\\": \\\"mysql+pymysql://nova:***@10.0.0.11/nova?charset=utf8\\\""#,
@@ -399,6 +430,15 @@ mod tests {
     }
 
     #[test]
+    fn lines_full_of_keys_are_read_once() {
+        // Looking at each of these to the end of the line would take minutes.
+        for piece in ["pass", "gAAAA", "@", "://a:b@", "pass={", "token: a.", "password='", "<pass>", "pass \\"] {
+            let mut line = [b"x", piece.repeat(1 << 16).as_bytes()].concat();
+            Masker::default().mask(&mut line);
+        }
+    }
+
+    #[test]
     fn what_is_no_secret_stays() {
         let check = |text: &str| assert_eq!(masked(text), text);
         check(
@@ -417,5 +457,7 @@ mod tests {
         check("File \"keystone/token/provider.py\", line 5, in validate_token");
         check("    token = PROVIDER_APIS.token_provider_api.validate_token(");
         check("password=None token=None");
+        check("GET http://10.0.0.11:5000/v3/users/a@example.org, b@example.org");
+        check("secret: {'a': 1}, secrets=[], token = get_token(context)");
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 pub(crate) fn of(line: &[u8]) -> Cow<'_, str> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    String::from_utf8_lossy(line)
+    // Checking alone is several times quicker than looking for what to replace, and nearly every line is fine.
+    str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
 }
 
 /// What a terminal shows: the line without `ESC [ … m`.
