@@ -21,7 +21,7 @@ fn a_failure_is_explained() {
     plain(
         &why::why(&sample::failed(), PIPE),
         expect![[r#"
-            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts
+            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2 hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -55,7 +55,7 @@ fn a_failure_is_explained() {
     coloured(
         &why::why(&sample::failed(), PIPE),
         expect![[r#"
-            ␛[1m␛[31mFAILED␛[0m  ␛[1mboot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts␛[0m
+            ␛[1m␛[31mFAILED␛[0m  ␛[1mboot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2 hosts␛[0m
                     ␛[2mrequest␛[0m   ␛[2mreq-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21␛[0m
                     ␛[2minstance␛[0m  ␛[2m4f3a5566-7a10-4c11-8d35-0123456789ab␛[0m
                     ␛[2muser␛[0m      ␛[2m5eb98cbb4c0f493c840027eb567282cc␛[0m
@@ -89,8 +89,8 @@ fn a_failure_is_explained() {
     plain(
         &why::why(&sample::failed(), Layout { width: 60, ascii: true, ..TERMINAL }),
         expect![[r#"
-            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 -> 02:11:48
-                    UTC (39.1 s), 4 services, 3 hosts
+            FAILED  boot of 4f3a5566~, 2026-11-21 02:11:09 -> 02:11:48
+                    UTC (39.1 s), 3 lines, 3 services, 2 hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -137,7 +137,7 @@ fn a_failure_that_nobody_logged_is_said_to_be_one() {
     plain(
         &why::why(&sample::not_logged(), PIPE),
         expect![[r#"
-            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts
+            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2 hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -162,7 +162,8 @@ fn a_success_names_no_cause() {
     plain(
         &why::why(&sample::ended(Outcome::Succeeded), PIPE),
         expect![[r#"
-            SUCCEEDED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts
+            SUCCEEDED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2
+                       hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -177,7 +178,8 @@ fn an_open_end_shows_the_last_line() {
     plain(
         &why::why(&sample::ended(Outcome::Unfinished), PIPE),
         expect![[r#"
-            UNFINISHED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts
+            UNFINISHED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2
+                        hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -194,7 +196,7 @@ fn a_trace_is_a_waterfall() {
     plain(
         &trace::trace(&sample::failed(), PIPE),
         expect![[r#"
-            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts
+            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2 hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -215,8 +217,8 @@ fn a_trace_is_a_waterfall() {
     plain(
         &trace::trace(&sample::failed(), Layout { width: 80, ascii: true, ..TERMINAL }),
         expect![[r#"
-            FAILED  boot of 4f3a5566…, 2026-11-21 02:11:09 -> 02:11:48 UTC (39.1 s), 4
-                    services, 3 hosts
+            FAILED  boot of 4f3a5566~, 2026-11-21 02:11:09 -> 02:11:48 UTC (39.1 s), 3
+                    lines, 3 services, 2 hosts
                     request   req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21
                     instance  4f3a5566-7a10-4c11-8d35-0123456789ab
                     user      5eb98cbb4c0f493c840027eb567282cc
@@ -237,7 +239,7 @@ fn a_trace_is_a_waterfall() {
     coloured(
         &trace::trace(&sample::failed(), PIPE),
         expect![[r#"
-            ␛[1m␛[31mFAILED␛[0m  ␛[1mboot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 4 services, 3 hosts␛[0m
+            ␛[1m␛[31mFAILED␛[0m  ␛[1mboot of 4f3a5566…, 2026-11-21 02:11:09 → 02:11:48 UTC (39.1 s), 3 lines, 3 services, 2 hosts␛[0m
                     ␛[2mrequest␛[0m   ␛[2mreq-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21␛[0m
                     ␛[2minstance␛[0m  ␛[2m4f3a5566-7a10-4c11-8d35-0123456789ab␛[0m
                     ␛[2muser␛[0m      ␛[2m5eb98cbb4c0f493c840027eb567282cc␛[0m
@@ -359,14 +361,14 @@ fn json_is_one_object_a_row() {
     plain(
         &json::why("4f3a", &sample::failed()).unwrap(),
         expect![[r#"
-        {"outcome":"failed","id":"4f3a","request":{"id":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"boot","user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"status":202,"resources":[{"kind":"instance","id":"4f3a5566-7a10-4c11-8d35-0123456789ab"}],"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:48.120Z","seconds":39.12},"cause":{"file":"controller/neutron/neutron-server.log","line":16507,"end_line":16507,"text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001.","service":"neutron-server","host":"controller","timestamp":"2026-11-21T02:11:31.208Z","severity":"ERROR","slug":"neutron.ip_exhausted","title":"the network has no free address","confidence":0.97,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":"Every address in the allocation pools of the network's subnets is taken, so the port could not be made.","remedy":"Free addresses or add a subnet:\n  openstack port list --network 9d1e77aa-0000-4000-8000-000000000001\n  openstack subnet create --network 9d1e77aa-0000-4000-8000-000000000001 --subnet-range {range} more"},"candidates":[{"file":"controller/neutron/neutron-server.log","line":16507,"end_line":16507,"text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001.","service":"neutron-server","host":"controller","timestamp":"2026-11-21T02:11:31.208Z","severity":"ERROR","slug":"neutron.ip_exhausted","title":"the network has no free address","confidence":0.97,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":"Every address in the allocation pools of the network's subnets is taken, so the port could not be made.","remedy":"Free addresses or add a subnet:\n  openstack port list --network 9d1e77aa-0000-4000-8000-000000000001\n  openstack subnet create --network 9d1e77aa-0000-4000-8000-000000000001 --subnet-range {range} more"},{"file":"compute-03/nova/nova-compute.log","line":812,"end_line":812,"text":"Instance failed network setup after 1 attempt(s)","service":"nova-compute","host":"compute-03","timestamp":"2026-11-21T02:11:32.900Z","severity":"ERROR","slug":null,"title":null,"confidence":0.21,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":null,"remedy":null}],"shown":"No valid host was found. There are not enough hosts available.","path":[{"service":"neutron-server","host":"controller","file":"controller/neutron/neutron-server.log","line":16507,"timestamp":"2026-11-21T02:11:31.208Z","text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001."},{"service":"nova-compute","host":"compute-03","file":"compute-03/nova/nova-compute.log","line":812,"timestamp":"2026-11-21T02:11:32.900Z","text":"Instance failed network setup after 1 attempt(s)"},{"service":"nova-conductor","host":"controller","file":"controller/nova/nova-conductor.log","line":99,"timestamp":"2026-11-21T02:11:48.120Z","text":"No valid host was found. There are not enough hosts available."}],"attempts":[{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-03","outcome":"failed","start":"2026-11-21T02:11:11.500Z","end":"2026-11-21T02:11:32.900Z"},{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-01","outcome":"failed","start":"2026-11-21T02:11:34.000Z","end":"2026-11-21T02:11:47.000Z"}],"missing":null,"spans":5,"entries":3}
-    "#]],
+            {"outcome":"failed","id":"4f3a","request":{"id":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"boot","user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"status":202,"resources":[{"kind":"instance","id":"4f3a5566-7a10-4c11-8d35-0123456789ab"}],"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:48.120Z","seconds":39.12},"cause":{"file":"controller/neutron/neutron-server.log","line":16507,"end_line":16507,"text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001.","service":"neutron-server","host":"controller","timestamp":"2026-11-21T02:11:31.208Z","severity":"ERROR","slug":"neutron.ip_exhausted","role":"cause","title":"the network has no free address","confidence":0.97,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":"Every address in the allocation pools of the network's subnets is taken, so the port could not be made.","remedy":"Free addresses or add a subnet:\n  openstack port list --network 9d1e77aa-0000-4000-8000-000000000001\n  openstack subnet create --network 9d1e77aa-0000-4000-8000-000000000001 --subnet-range {range} more"},"candidates":[{"file":"controller/neutron/neutron-server.log","line":16507,"end_line":16507,"text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001.","service":"neutron-server","host":"controller","timestamp":"2026-11-21T02:11:31.208Z","severity":"ERROR","slug":"neutron.ip_exhausted","role":"cause","title":"the network has no free address","confidence":0.97,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":"Every address in the allocation pools of the network's subnets is taken, so the port could not be made.","remedy":"Free addresses or add a subnet:\n  openstack port list --network 9d1e77aa-0000-4000-8000-000000000001\n  openstack subnet create --network 9d1e77aa-0000-4000-8000-000000000001 --subnet-range {range} more"},{"file":"compute-03/nova/nova-compute.log","line":812,"end_line":812,"text":"Instance failed network setup after 1 attempt(s)","service":"nova-compute","host":"compute-03","timestamp":"2026-11-21T02:11:32.900Z","severity":"ERROR","slug":null,"role":null,"title":null,"confidence":0.21,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":null,"remedy":null}],"shown":"No valid host was found. There are not enough hosts available.","path":[{"service":"neutron-server","host":"controller","file":"controller/neutron/neutron-server.log","line":16507,"timestamp":"2026-11-21T02:11:31.208Z","text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001."},{"service":"nova-compute","host":"compute-03","file":"compute-03/nova/nova-compute.log","line":812,"timestamp":"2026-11-21T02:11:32.900Z","text":"Instance failed network setup after 1 attempt(s)"},{"service":"nova-conductor","host":"controller","file":"controller/nova/nova-conductor.log","line":99,"timestamp":"2026-11-21T02:11:48.120Z","text":"No valid host was found. There are not enough hosts available."}],"attempts":[{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-03","outcome":"failed","start":"2026-11-21T02:11:11.500Z","end":"2026-11-21T02:11:32.900Z"},{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-01","outcome":"failed","start":"2026-11-21T02:11:34.000Z","end":"2026-11-21T02:11:47.000Z"}],"missing":null,"spans":5,"entries":3}
+        "#]],
     );
     plain(
         &json::why("4f3a", &sample::not_logged()).unwrap(),
         expect![[r#"
-        {"outcome":"failed","id":"4f3a","request":{"id":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"boot","user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"status":202,"resources":[{"kind":"instance","id":"4f3a5566-7a10-4c11-8d35-0123456789ab"}],"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:48.120Z","seconds":39.12},"cause":null,"candidates":[{"file":"compute-03/nova/nova-compute.log","line":812,"end_line":812,"text":"Instance failed network setup after 1 attempt(s)","service":"nova-compute","host":"compute-03","timestamp":"2026-11-21T02:11:32.900Z","severity":"ERROR","slug":null,"title":null,"confidence":0.21,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":null,"remedy":null}],"shown":"No valid host was found. There are not enough hosts available.","path":[],"attempts":[{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-03","outcome":"failed","start":"2026-11-21T02:11:11.500Z","end":"2026-11-21T02:11:32.900Z"},{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-01","outcome":"failed","start":"2026-11-21T02:11:34.000Z","end":"2026-11-21T02:11:47.000Z"}],"missing":{"look_in":"the log of nova-scheduler on controller at DEBUG (debug = True)","because":"all that is logged is \"No valid host was found.\", which names no reason"},"spans":5,"entries":3}
-    "#]],
+            {"outcome":"failed","id":"4f3a","request":{"id":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"boot","user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"status":202,"resources":[{"kind":"instance","id":"4f3a5566-7a10-4c11-8d35-0123456789ab"}],"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:48.120Z","seconds":39.12},"cause":null,"candidates":[{"file":"compute-03/nova/nova-compute.log","line":812,"end_line":812,"text":"Instance failed network setup after 1 attempt(s)","service":"nova-compute","host":"compute-03","timestamp":"2026-11-21T02:11:32.900Z","severity":"ERROR","slug":null,"role":null,"title":null,"confidence":0.21,"link":{"kind":"global","confidence":1.0,"via":null},"reasons":[{"text":"known cause: the network has no free address","weight":64.0},{"text":"tied by a resource of the request","weight":-3.0}],"explanation":null,"remedy":null}],"shown":"No valid host was found. There are not enough hosts available.","path":[],"attempts":[{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-03","outcome":"failed","start":"2026-11-21T02:11:11.500Z","end":"2026-11-21T02:11:32.900Z"},{"instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","host":"compute-01","outcome":"failed","start":"2026-11-21T02:11:34.000Z","end":"2026-11-21T02:11:47.000Z"}],"missing":{"look_in":"the log of nova-scheduler on controller at DEBUG (debug = True)","because":"all that is logged is \"No valid host was found.\", which names no reason"},"spans":5,"entries":3}
+        "#]],
     );
     plain(
         &json::not_found("4f3a").unwrap(),
