@@ -14,7 +14,7 @@ impl Knowledge {
     /// The event that `lines` tell: its head first, then the lines that continue it. `annotation` is the head's.
     #[must_use]
     pub fn event(&self, source: &Arc<Source>, lines: &[Line], annotation: &Annotation) -> Event {
-        let mut event = event(source, lines, annotation);
+        let mut event = event(source, lines, annotation, self.vocabulary());
         self.add_program(&mut event);
         self.add_ids(&mut event);
         self.add_action(&mut event);

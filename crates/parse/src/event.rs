@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use model::{Annotation, Context, Defect, Event, Exception, Id, IdKind, Line, Mention, Source, scan_ids};
 
-use crate::format::{Format, access};
+use crate::format::payload::Vocabulary;
+use crate::format::{Format, access, notification};
 use crate::header::{Continuation, Header, RawContext};
 use crate::{exception, text};
 
@@ -15,7 +16,12 @@ use crate::{exception, text};
 /// Ids are typed as far as the format alone tells: the request ids and the identity of the bracket, and
 /// `[instance: …]`; all else is [`IdKind::Other`] until knowledge types it by the words around it.
 #[must_use]
-pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotation) -> Event {
+pub(crate) fn event(
+    source: &Arc<Source>,
+    lines: &[Line],
+    annotation: &Annotation,
+    vocabulary: &Vocabulary,
+) -> Event {
     let format = Format::from_name(annotation.format).unwrap_or(Format::Plain);
     let Some((head, rest)) = lines.split_first() else {
         return Event { source: Arc::clone(source), format: format.name(), ..Event::default() };
@@ -23,7 +29,7 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
     let text = text::of(&head.text);
     let block = block(format, lines);
     let whole = block.is_some();
-    let header = block.unwrap_or_else(|| read(format, &text));
+    let header = block.unwrap_or_else(|| read_head(format, &text, vocabulary));
     let mut message = Message::of(&header);
     for line in rest.iter().filter(|_| !whole) {
         message.push(format, &text::of(&line.text));
@@ -52,6 +58,12 @@ pub(crate) fn event(source: &Arc<Source>, lines: &[Line], annotation: &Annotatio
         detail,
         source: Arc::clone(source),
     }
+}
+
+/// The first look at a notification does not ask what its words mean.
+fn read_head<'text>(format: Format, text: &'text str, vocabulary: &Vocabulary) -> Header<'text> {
+    let notification = (format == Format::Notification).then(|| notification::read_with(text, vocabulary));
+    notification.flatten().unwrap_or_else(|| read(format, text))
 }
 
 /// A line that its format cannot read any more (the grammar has changed since) is a plain one.

@@ -7,9 +7,9 @@ mod plain;
 
 mod fluent;
 mod json;
-mod notification;
+pub(crate) mod notification;
 mod oslo_json;
-mod payload;
+pub(crate) mod payload;
 mod python_repr;
 
 mod cri;
@@ -197,7 +197,9 @@ impl Format {
     /// The header of a whole event, for formats that have blocks.
     pub(crate) fn read_block(self, lines: &[&str]) -> Option<Header<'static>> {
         match self {
-            Self::Journald => journald::entry(lines).map(wrapped::Wrapped::into_header).map(Header::into_owned),
+            Self::Journald => {
+                journald::entry(lines).map(wrapped::Wrapped::into_header).map(Header::into_owned)
+            }
             _ => None,
         }
     }

@@ -24,6 +24,8 @@ use files::Entries;
 use ids::IdRules;
 use signatures::Signatures;
 
+use crate::format::payload::Vocabulary;
+
 pub use access::Action;
 pub use check::Finding;
 pub use daemons::Daemon;
@@ -37,6 +39,7 @@ pub struct Knowledge {
     daemons: Arc<Daemons>,
     ids: Arc<IdRules>,
     access: Arc<Access>,
+    vocabulary: Arc<Vocabulary>,
     repeated: Arc<Vec<Finding>>,
 }
 
@@ -50,15 +53,15 @@ impl Knowledge {
     /// The filters in the binary, and over them those of a site's folder: an entry with the same name replaces,
     /// `disabled = true` removes.
     pub fn load(overlay: Option<&Path>) -> Result<Self, FilterError> {
-        Self::new(Entries::read(overlay)?)
+        Self::new(Entries::read(overlay)?, files::vocabulary(overlay)?)
     }
 
     /// What one filter file says, without the embedded ones: for tests and fuzzing.
     pub fn of_text(text: &str) -> Result<Self, FilterError> {
-        Self::new(Entries::of_text("text", text)?)
+        Self::new(Entries::of_text("text", text)?, files::vocabulary(None)?)
     }
 
-    fn new(entries: Entries) -> Result<Self, FilterError> {
+    fn new(entries: Entries, vocabulary: Vocabulary) -> Result<Self, FilterError> {
         let repeated = entries
             .repeated
             .iter()
@@ -73,6 +76,7 @@ impl Knowledge {
             daemons: Arc::new(daemons),
             ids: Arc::new(ids),
             access: Arc::new(access),
+            vocabulary: Arc::new(vocabulary),
             repeated,
         })
     }
@@ -91,6 +95,11 @@ impl Knowledge {
     #[must_use]
     pub fn signatures_of(&self, event: &Event) -> Vec<SignatureMatch> {
         self.signatures.find(event)
+    }
+
+    /// What the words in notifications mean.
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     /// Whether a text says no more than that something inside failed.

@@ -178,7 +178,8 @@ fn url_password(line: &[u8], credentials: Range<usize>) -> Option<Range<usize>> 
 /// The value of the key that the stem at `start..end` belongs to.
 fn keyed(line: &[u8], start: usize, end: usize) -> Option<Range<usize>> {
     const LONGEST: usize = 64;
-    let word_start = start - line[..start].iter().rev().take(LONGEST).take_while(|byte| is_word(**byte)).count();
+    let word_start =
+        start - line[..start].iter().rev().take(LONGEST).take_while(|byte| is_word(**byte)).count();
     let word_end = end + line[end..].iter().take(LONGEST).take_while(|byte| is_word(**byte)).count();
     let key = Key::read(line.get(word_start..word_end)?)?;
     let value = value(line, word_start, word_end, key)?;
@@ -432,7 +433,9 @@ mod tests {
     #[test]
     fn lines_full_of_keys_are_read_once() {
         // Looking at each of these to the end of the line would take minutes.
-        for piece in ["pass", "gAAAA", "@", "://a:b@", "pass={", "token: a.", "password='", "<pass>", "pass \\"] {
+        for piece in
+            ["pass", "gAAAA", "@", "://a:b@", "pass={", "token: a.", "password='", "<pass>", "pass \\"]
+        {
             let mut line = [b"x", piece.repeat(1 << 16).as_bytes()].concat();
             Masker::default().mask(&mut line);
         }

@@ -101,8 +101,8 @@ mod tests {
             assert_eq!(exchange.as_deref().unwrap_or("no access"), expected, "{body}");
         };
         check(
-            r#"10.11.10.1 "GET /v2/54fa/servers/detail HTTP/1.1" status: 200 len: 1893 time: 0.2477829"#,
-            "GET /v2/54fa/servers/detail Some(200) Some(0.2477829) 10.11.10.1",
+            r#"10.0.0.24 "GET /v2/cc31/servers/detail HTTP/1.1" status: 200 len: 2417 time: 0.0436199"#,
+            "GET /v2/cc31/servers/detail Some(200) Some(0.0436199) 10.0.0.24",
         );
         check(
             r#"10.0.0.1,10.0.0.2 "POST /v2.0/ports HTTP/1.1" status: 409  len: 364 time: 0.5"#,

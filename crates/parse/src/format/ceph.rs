@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, take_while_m_n};
 use nom::character::complete::{char, i32, space1};
-use nom::combinator::{opt, rest};
+use nom::combinator::{opt, peek, rest};
 use nom::sequence::{delimited, preceded, terminated};
 
 use model::Severity;
@@ -33,7 +33,8 @@ fn daemon(text: &str) -> Read<'_, Header<'_>> {
 fn cluster(text: &str) -> Read<'_, Header<'_>> {
     let name = |text| word(is_not(" :")).parse(text);
     let address = |text| word(is_not(" ")).parse(text);
-    let level = delimited(char('['), is_not("[]"), char(']')).map_opt(Severity::parse);
+    let word_of_level = delimited(char('['), is_not("[]"), char(']')).map_opt(Severity::parse);
+    let level = alt((word_of_level, terminated(number, peek(char(' '))).map_opt(level_of_number)));
     let (text, (stamp, daemon)) = (word(iso), name).parse(text)?;
     let number = |text| terminated(number, (space1, char(':'), space1)).parse(text);
     let (text, _) = alt((number, preceded(name, number), preceded((name, address), number))).parse(text)?;
@@ -42,6 +43,17 @@ fn cluster(text: &str) -> Read<'_, Header<'_>> {
         text,
         Header { stamp, severity, program: Some(daemon.into()), body: body.into(), ..Header::default() },
     ))
+}
+
+/// Quincy writes the number in place of `[WRN]`: `clog_type`.
+fn level_of_number(number: u32) -> Option<Severity> {
+    match number {
+        0 => Some(Severity::Debug),
+        1 | 2 => Some(Severity::Info),
+        3 => Some(Severity::Warning),
+        4 => Some(Severity::Error),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -70,6 +82,11 @@ mod tests {
             read,
             "2019-01-01 12:00:00.123456 mon.a mon.0 10.0.0.1:6789/0 123 : cluster [INF] ok",
             "2019-01-01T12:00:00.123 local INFO mon.a | ok",
+        );
+        check(
+            read,
+            "2026-11-21T03:14:18.123456+0000 mon.a (mon.0) 123 : cluster 3 Health check failed: 1 osds down (OSD_DOWN)",
+            "2026-11-21T03:14:18.123Z WARNING mon.a | Health check failed: 1 osds down (OSD_DOWN)",
         );
         check(read, "2026-11-21 03:05:40.134 17 INFO nova [-] hi", "");
         check(read, "2026-11-21 03:05:40.134 12345678 INFO nova [-] hi", "");

@@ -14,7 +14,8 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 fn line(text: &str) -> Read<'_, ()> {
     let traffic = (alt((char('<'), char('>'))), number, char(' ')).map(|_| ());
     let slab = (tag("slab class"), space1, number, tag(": chunk size ")).map(|_| ());
-    alt((traffic, slab)).parse(text)
+    let protocol = (number, tag(": Client using the ")).map(|_| ());
+    alt((traffic, slab, protocol)).parse(text)
 }
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ mod tests {
         for line in [
             "<30 new auto-negotiating client connection",
             ">30 STORED",
+            "30: Client using the ascii protocol",
             "slab class   1: chunk size        96 perslab   10922",
         ] {
             check(read, line, &format!("- UNSPECIFIED | {line}"));

@@ -90,7 +90,7 @@ fn untimed(text: &str) -> IResult<&str, Header<'_>> {
     Ok(("", Header { severity, logger, context, body, continuation, ..Header::default() }))
 }
 
-/// `nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 25746 INFO …`: `grep` over several files, or a
+/// `nova-api.log.1.2016-03-08_09:41:27 2016-03-08 00:00:00.008 1803 INFO …`: `grep` over several files, or a
 /// collector, has put the file's name first.
 fn after_file_name(text: &str) -> IResult<&str, Header<'_>> {
     let (rest, name) = word(text)?;
@@ -314,12 +314,12 @@ mod tests {
         );
         // Icehouse to Yoga.
         check(
-            "2017-05-16 00:00:00.008 25746 INFO nova.osapi [req-3810 113d 54fa - - -] 10.11.10.1 \"GET",
-            "2017-05-16T00:00:00.008 25746 INFO nova.osapi [~ req-3810 113d 54fa named] Head | 10.11.10.1 \"GET",
+            "2016-03-08 00:00:00.008 1803 INFO nova.osapi [req-7c75 6cc6 cc31 - - -] 10.0.0.24 \"GET",
+            "2016-03-08T00:00:00.008 1803 INFO nova.osapi [~ req-7c75 6cc6 cc31 named] Head | 10.0.0.24 \"GET",
         );
         check(
-            "2017-05-16 00:00:00.008 2 WARNING n [-] x",
-            "2017-05-16T00:00:00.008 2 WARNING n [~ ~ ~ ~ nobody] Head | x",
+            "2016-03-08 00:00:00.008 2 WARNING n [-] x",
+            "2016-03-08T00:00:00.008 2 WARNING n [~ ~ ~ ~ nobody] Head | x",
         );
         // Juno's agents.
         check(
@@ -358,17 +358,17 @@ mod tests {
         );
         // A file's name before it.
         check(
-            "nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 25746 INFO n [-] x",
-            "2017-05-16T00:00:00.008 25746 INFO n [~ ~ ~ ~ nobody] Head | x",
+            "nova-api.log.1.2016-03-08_09:41:27 2016-03-08 00:00:00.008 1803 INFO n [-] x",
+            "2016-03-08T00:00:00.008 1803 INFO n [~ ~ ~ ~ nobody] Head | x",
         );
         // A message that is empty, a request id that is a bare UUID.
         check(
-            "2017-05-16 00:00:00.008 2 INFO n [-]",
-            "2017-05-16T00:00:00.008 2 INFO n [~ ~ ~ ~ nobody] Head | ",
+            "2016-03-08 00:00:00.008 2 INFO n [-]",
+            "2016-03-08T00:00:00.008 2 INFO n [~ ~ ~ ~ nobody] Head | ",
         );
         check(
-            "2017-05-16 00:00:00.008 2 INFO n [None 0679010fc12e4d7da1f69c887eb0e4f8 u p - - - -] x",
-            "2017-05-16T00:00:00.008 2 INFO n [~ 0679010fc12e4d7da1f69c887eb0e4f8 u p named] Head | x",
+            "2016-03-08 00:00:00.008 2 INFO n [None 0679010fc12e4d7da1f69c887eb0e4f8 u p - - - -] x",
+            "2016-03-08T00:00:00.008 2 INFO n [~ 0679010fc12e4d7da1f69c887eb0e4f8 u p named] Head | x",
         );
     }
 

@@ -1,11 +1,11 @@
-//! Open vSwitch and OVN: `2024-01-01T12:00:00.123Z|00042|binding(thread)|INFO|message`, and in syslog
+//! Open vSwitch and OVN: `2024-01-01T12:00:00.123Z|00042|module(thread)|INFO|message`, and in syslog
 //! `ovs|00042|binding|INFO|message`.
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag};
 use nom::character::complete::char;
-use nom::combinator::rest;
-use nom::sequence::terminated;
+use nom::combinator::{opt, rest};
+use nom::sequence::{delimited, terminated};
 
 use model::Severity;
 
@@ -20,8 +20,9 @@ fn line(text: &str) -> Read<'_, Header<'_>> {
     let start = alt((iso, tag("ovs").map(|_| Stamp::Missing)));
     let level = is_not("|").map_opt(Severity::parse);
     let (text, (stamp, _, _)) = (start, char('|'), terminated(number, char('|'))).parse(text)?;
-    let (text, (module, severity, body)) =
-        (terminated(is_not("|"), char('|')), terminated(level, char('|')), rest).parse(text)?;
+    let thread = opt(delimited(char('('), is_not("()|"), char(')')));
+    let module = terminated(is_not("|("), (thread, char('|')));
+    let (text, (module, severity, body)) = (module, terminated(level, char('|')), rest).parse(text)?;
     Ok((
         text,
         Header { stamp, severity, logger: Some(module.into()), body: body.into(), ..Header::default() },
@@ -43,7 +44,7 @@ mod tests {
         check(
             read,
             "2024-01-01T12:00:00.123Z|00001|netdev_linux(handler3)|EMER|a|b",
-            "2024-01-01T12:00:00.123Z CRITICAL netdev_linux(handler3) | a|b",
+            "2024-01-01T12:00:00.123Z CRITICAL netdev_linux | a|b",
         );
         check(read, "ovs|00042|bridge|WARN|x", "- WARNING bridge | x");
         check(read, "ovs|00042|bridge|LOUD|x", "");

@@ -15,8 +15,8 @@ const DEPTH_LIMIT: usize = 32;
 const MENTION_LIMIT: usize = 256;
 
 /// The tables of `filters/notifications.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Vocabulary {
     /// The service part of a publisher id, as old notifications write it, to the program.
     pub(super) publishers: BTreeMap<String, String>,
@@ -31,7 +31,7 @@ pub(crate) struct Vocabulary {
     device_owners: Kinds,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>")]
 struct Kinds(BTreeMap<String, IdKind>);
 
@@ -54,17 +54,29 @@ impl Kinds {
 }
 
 impl Vocabulary {
-    pub(crate) fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
-    }
-
     /// The one that the program was built with.
     pub(crate) fn built_in() -> &'static Self {
         static BUILT_IN: LazyLock<Vocabulary> = LazyLock::new(|| {
-            Vocabulary::parse(include_str!("../../../../filters/notifications.toml"))
+            toml::from_str(include_str!("../../../../filters/notifications.toml"))
                 .expect("a test reads the built-in file")
         });
         &BUILT_IN
+    }
+
+    /// With what a site's own file says: its words are added to the tables or take the place of the same word, its lists
+    /// take the place of lists.
+    pub(crate) fn overlaid(mut self, site: Self) -> Self {
+        self.publishers.extend(site.publishers);
+        self.keys.0.extend(site.keys.0);
+        self.objects.0.extend(site.objects.0);
+        self.device_owners.0.extend(site.device_owners.0);
+        let lists = [&mut self.states, &mut self.reasons, &mut self.ignored];
+        for (list, own) in lists.into_iter().zip([site.states, site.reasons, site.ignored]) {
+            if !own.is_empty() {
+                *list = own;
+            }
+        }
+        self
     }
 
     /// Every id of the payload, typed by its key; `event_type` tells what the payload itself is.
@@ -218,6 +230,6 @@ mod tests {
         let wide: Vec<_> = (0..1000).map(|n| format!("\"{n:032x}\"")).collect();
         let payload = serde_json::from_str(&format!("[{}]", wide.join(","))).expect("JSON");
         assert_eq!(Vocabulary::built_in().mentions("x", &payload).len(), MENTION_LIMIT);
-        assert!(Vocabulary::parse("publishers = 3").is_err());
+        assert!(toml::from_str::<Vocabulary>("publishers = 3").is_err());
     }
 }

@@ -54,6 +54,11 @@ mod tests {
             "2026-11-21T03:14:18+01:00 level=info msg=x",
             "2026-11-21T02:14:18.000Z INFO | level=info msg=x",
         );
+        check(
+            read,
+            "[2026-11-21 03:14:20 +0100] [41] [CRITICAL] WORKER TIMEOUT (pid:43)",
+            "2026-11-21T02:14:20.000Z CRITICAL | [41] [CRITICAL] WORKER TIMEOUT (pid:43)",
+        );
         check(read, "2026-11-21", "");
         check(read, "x 2026-11-21 03:14:18", "");
     }

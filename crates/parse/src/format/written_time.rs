@@ -2,9 +2,10 @@
 //!
 //! Each parser checks the shape only. A time of the right shape that no calendar knows is `Stamp::Unreadable`:
 //! the rest of the line is still worth reading.
+use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n, take_while1};
 use nom::character::complete::{char, one_of, space0, space1};
-use nom::combinator::{consumed, map, opt, verify};
+use nom::combinator::{consumed, map, opt, peek, verify};
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
@@ -24,11 +25,12 @@ struct Date {
 }
 
 /// `2026-11-21 03:14:18`, with `T`, a fraction after `.` or `,`, and a zone if they are there; the hour may be padded
-/// with a space (MariaDB). Without a zone the time is local.
+/// with a space (MariaDB), and a blank may stand before the zone (gunicorn). Without a zone the time is local.
 pub(super) fn iso(input: &str) -> Read<'_, Stamp<'_>> {
     let date = (digits(4), char('-'), digits(2), char('-'), digits(2));
+    let apart = preceded((char(' '), peek(one_of("+-"))), wall_clock::zone);
     let (rest, (text, (date, _, nanos, zone))) =
-        consumed((date, one_of("T "), time_of_day, opt(wall_clock::zone))).parse(input)?;
+        consumed((date, one_of("T "), time_of_day, opt(alt((wall_clock::zone, apart))))).parse(input)?;
     let (year, _, month, _, day) = date;
     Ok((rest, stamp(text, Date { year, month, day }, nanos, zone)))
 }

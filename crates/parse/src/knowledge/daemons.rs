@@ -477,7 +477,7 @@ mod tests {
         check("/var/log/nova/nova-compute.log.1", "", "nova", "nova-compute");
         check("var/log/cinder/api.log-20261121.gz", "", "cinder", "cinder-api");
         check("/var/log/neutron/server.log.2026-11-21", "", "neutron", "neutron-server");
-        check("nova-api.log.1.2017-05-16_13:53:08", "", "nova", "nova-api");
+        check("nova-api.log.1.2016-03-08_09:41:27", "", "nova", "nova-api");
         check("/var/log/kolla/nova/nova-api.log", "", "nova", "nova-api");
         check("host7/var/log/kolla/openvswitch/ovn-controller.log", "host7", "ovn", "ovn-controller");
         check("backup/host7/var/log/nova/nova-api.log.3.xz", "host7", "nova", "nova-api");

@@ -9,11 +9,16 @@ use std::sync::Arc;
 
 use include_dir::{Dir, DirEntry, include_dir};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::{access, daemons, ids, signatures};
+use crate::format::payload::Vocabulary;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../filters");
+
+/// The words of notifications.
+const NOTIFICATIONS: &str = "notifications.toml";
 
 /// Why the knowledge in `filters/` or in a site's own folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -167,10 +172,7 @@ impl Entries {
     }
 
     fn add_file(&mut self, layer: usize, name: String, text: String) -> Result<(), FilterError> {
-        let file: FilterFile = toml::from_str(&text).map_err(|error| {
-            let line = line_at(&text, error.span().map_or(0, |span| span.start));
-            FilterError::Broken { file: name.clone(), line, what: error.message().trim().replace('\n', "; ") }
-        })?;
+        let file: FilterFile = parse(&name, &text)?;
         let at = Arc::new(FileText { name, text });
         let repeated = &mut self.repeated;
         add_all(&mut self.signatures, layer, &at, file.signature, repeated);
@@ -185,6 +187,24 @@ impl Entries {
         add_all(&mut self.front_ends, layer, &at, file.front_end, repeated);
         Ok(())
     }
+}
+
+/// What the words in notifications mean. They stand in a file of another shape than the rest.
+pub(super) fn vocabulary(overlay: Option<&Path>) -> Result<Vocabulary, FilterError> {
+    let built_in = Vocabulary::built_in().clone();
+    let Some(path) = overlay.map(|folder| folder.join(NOTIFICATIONS)) else { return Ok(built_in) };
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(built_in.overlaid(parse(&path.display().to_string(), &text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(built_in),
+        Err(source) => Err(FilterError::Read { path, source }),
+    }
+}
+
+fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FilterError> {
+    toml::from_str(text).map_err(|error| {
+        let line = line_at(text, error.span().map_or(0, |span| span.start));
+        FilterError::Broken { file: name.to_owned(), line, what: error.message().trim().replace('\n', "; ") }
+    })
 }
 
 fn add_all<T: Keyed>(
@@ -236,9 +256,8 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FilterError> {
     Ok(files)
 }
 
-/// The words of notifications' payloads stand in a file of another shape, which the format of notifications reads.
 fn holds_entries(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml") && !path.ends_with("notifications.toml")
+    path.extension().is_some_and(|extension| extension == "toml") && !path.ends_with(NOTIFICATIONS)
 }
 
 #[cfg(test)]
@@ -305,6 +324,21 @@ mod tests {
         let mut mentions = Vec::new();
         knowledge.type_mentions("gizmo 0679010f-c12e-4d7d-a1f6-9c887eb0e4f8", &mut mentions);
         assert_eq!(mentions.first().map(|mention| mention.kind), Some(model::IdKind::Volume));
+
+        let own = "states = ['mood']\n[publishers]\ntape = 'tape-robot'\n[keys]\ntape_id = 'backup'";
+        fs::write(folder.join(NOTIFICATIONS), own).unwrap();
+        let knowledge = Knowledge::load(Some(&folder)).unwrap();
+        let told = r#"{"publisher_id": "tape.h1", "event_type": "tape.end", "payload": {"mood": "fine", "tape_id": "0679010f-c12e-4d7d-a1f6-9c887eb0e4f8", "image_id": "0679010f-c12e-4d7d-a1f6-9c887eb0e4f9"}}"#;
+        let mut line = model::Line { number: 1, text: told.as_bytes().to_vec() };
+        let annotation = crate::Annotator::new(crate::Zone::UTC).annotate(&mut line);
+        let event = knowledge.event(&Arc::default(), &[line], &annotation);
+        let kinds: Vec<_> = event.mentions.iter().map(|mention| mention.kind).collect();
+        assert_eq!((event.daemon.as_deref(), event.body.as_str()), (Some("tape-robot"), "tape.end: fine"));
+        assert_eq!(kinds, [model::IdKind::Image, model::IdKind::Backup]);
+        fs::write(folder.join(NOTIFICATIONS), "\n[keys]\nx = 'gizmo'").unwrap();
+        let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
+        assert!(error.contains("notifications.toml:2: no kind of id is called `gizmo`"), "{error}");
+        fs::remove_file(folder.join(NOTIFICATIONS)).unwrap();
 
         fs::write(folder.join("signatures/own.toml"), "[[signature]]\n\nslug = 1").unwrap();
         let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
