@@ -17,7 +17,6 @@ const KNOWN_MISSES: &[(&str, &str)] = &[
         "unshelve-image-gone",
         "the exception that repeats a logged reason is told instead of the reason's first line",
     ),
-    ("volume-quota-gigabytes", "cinder's call and its answer are two lines: the refusal is not seen"),
 ];
 
 /// A scenario's `case.toml`.
