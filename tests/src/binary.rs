@@ -12,6 +12,9 @@ pub fn project_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package stands in the workspace's folder")
 }
 
+/// Names a program to test instead of a fresh build: an installed package's, or one that was just built.
+const GIVEN: &str = "CULPRIT_BINARY";
+
 /// Builds `culprit` as tests want it, and tells where it is: see the profile in the workspace's manifest.
 ///
 /// Cargo tells tests of other packages nothing about a binary; when nothing changed this takes a fraction of a second.
@@ -25,6 +28,9 @@ pub fn release_binary() -> Result<PathBuf> {
 }
 
 fn build(profile: &str) -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os(GIVEN) {
+        return Ok(PathBuf::from(given));
+    }
     let build = Command::new("cargo")
         .args(["build", "--profile", profile, "--locked", "--package", "culprit"])
         .arg("--message-format=json-render-diagnostics")

@@ -6,3 +6,4 @@ pub mod binary;
 pub mod corpus;
 pub mod marking;
 pub mod score;
+pub mod session;

@@ -51,16 +51,12 @@ enum By {
 impl<'a> Examination<'a> {
     /// Imports the logs and notifications of `cloud` into `store`, never its `cases.jsonl`, which holds the answers.
     pub fn prepare(binary: &'a Path, cloud: &Path, store: &'a Path) -> Result<Self> {
-        let import = Command::new(binary)
-            .args(["import", "--store"])
-            .arg(store)
-            .arg(cloud.join("logs"))
-            .args(Some(cloud.join("notifications.jsonl")).filter(|path| path.exists()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status()
-            .with_context(|| format!("failed to start `{}`", binary.display()))?;
-        ensure!(import.success(), "failed to import `{}`: {import}", cloud.display());
+        import_cloud(binary, cloud, store)?;
+        Self::over(binary, cloud, store)
+    }
+
+    /// The same over a store that holds the cloud already.
+    pub fn over(binary: &'a Path, cloud: &Path, store: &'a Path) -> Result<Self> {
         Ok(Self { binary, store, cases: read_cases(&cloud.join("cases.jsonl"))? })
     }
 
@@ -135,7 +131,22 @@ impl<'a> Examination<'a> {
     }
 }
 
-fn read_cases(path: &Path) -> Result<Vec<Case>> {
+/// Imports the logs and notifications of `cloud`, never its answers.
+pub fn import_cloud(binary: &Path, cloud: &Path, store: &Path) -> Result<()> {
+    let import = Command::new(binary)
+        .args(["import", "--store"])
+        .arg(store)
+        .arg(cloud.join("logs"))
+        .args(Some(cloud.join("notifications.jsonl")).filter(|path| path.exists()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("failed to start `{}`", binary.display()))?;
+    ensure!(import.success(), "failed to import `{}`: {import}", cloud.display());
+    Ok(())
+}
+
+pub fn read_cases(path: &Path) -> Result<Vec<Case>> {
     let text = fs::read_to_string(path).with_context(|| format!("failed to read `{}`", path.display()))?;
     text.lines()
         .map(|line| {

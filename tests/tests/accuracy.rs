@@ -2,18 +2,14 @@
 
 use std::path::Path;
 
-use culprit_tests::binary::checked_binary;
-use culprit_tests::corpus;
 use culprit_tests::score::{BARS, Bar, Examination};
+use culprit_tests::session::recorded_cloud;
 
 #[test]
-#[ignore = "`import` and `why` are not there yet"]
 fn the_recorded_cloud_is_understood() {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let cloud = corpus::unpack(&corpus::archive(), scratch).unwrap();
-    let store = tempfile::tempdir_in(scratch).unwrap();
-    let binary = checked_binary().unwrap();
-    let score = Examination::prepare(&binary, &cloud, store.path()).unwrap().mark().unwrap();
+    let cloud = recorded_cloud(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
+    let session = &cloud.session;
+    let score = Examination::over(&session.binary, &cloud.folder, &session.store).unwrap().mark().unwrap();
     // How fast an answer comes is measured where nothing else runs: `cargo xtask score`.
     let bars: Vec<Bar> =
         Bar::parse_list(BARS).unwrap().into_iter().filter(|bar| bar.figure != "p95").collect();

@@ -25,7 +25,6 @@ fn stems(folder: &str, extension: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "the formats are not merged yet"]
 fn every_format_has_golden_lines() {
     let golden = stems("crates/parse/corpus", ".log");
     let formats = stems("crates/parse/src/format", ".rs");

@@ -142,7 +142,7 @@ fn zones(wanted: &[Zone]) -> Result<Zones, Failure> {
         let read = parse::Zone::parse(zone).ok_or_else(|| {
             let message = format!("`{zone}` is no time zone");
             Failure::because(Exit::Usage, message)
-                .advise("name one of the IANA data base, like Europe/Berlin or UTC")
+                .advise("name one like Europe/Berlin or UTC, or full hours from UTC, like +02:00")
         })?;
         match host {
             Some(host) => _ = zones.of_host.insert(host.clone(), read),
@@ -174,6 +174,7 @@ fn store_failure(store: &Path, error: StoreError) -> Failure {
     let exit = match &error {
         StoreError::Missing { .. } => return no_store(store),
         StoreError::Version { .. } | StoreError::Damaged { .. } => Exit::Data,
+        StoreError::NotAStore { .. } | StoreError::Io { doing: "create", .. } => Exit::CannotCreate,
         _ => Exit::Io,
     };
     Failure::new(

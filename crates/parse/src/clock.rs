@@ -18,11 +18,23 @@ pub struct Zone(Tz);
 impl Zone {
     pub const UTC: Self = Self(Tz::UTC);
 
-    /// By its name in the time zone database: `Europe/Berlin`, `UTC`, `Etc/GMT-2`.
+    /// By its name in the time zone database: `Europe/Berlin`, `UTC`; or by its distance from UTC: `+02:00`, `-5`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        name.parse().ok().map(Self)
+        name.parse().ok().or_else(|| hours_from_utc(name)).map(Self)
     }
+}
+
+/// The database has a zone for every full hour, named with the sign turned round.
+fn hours_from_utc(offset: &str) -> Option<Tz> {
+    let (turned, digits) = match offset.strip_prefix('+') {
+        Some(digits) => ('-', digits),
+        None => ('+', offset.strip_prefix('-')?),
+    };
+    let digits = digits.strip_suffix(":00").unwrap_or(digits);
+    let plain = (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let hours: u8 = digits.parse().ok().filter(|_| plain)?;
+    format!("Etc/GMT{turned}{hours}").parse().ok()
 }
 
 impl Default for Zone {
@@ -140,6 +152,20 @@ mod tests {
     fn local(text: &str) -> Stamp<'_> {
         let date = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap();
         Stamp::Local(date.and_utc().timestamp_nanos_opt().unwrap())
+    }
+
+    #[test]
+    fn zones_have_names_or_a_distance() {
+        let check = |text, name: Option<&str>| {
+            assert_eq!(Zone::parse(text).map(|zone| zone.0.name()), name, "{text}")
+        };
+        check("Europe/Berlin", Some("Europe/Berlin"));
+        check("+02:00", Some("Etc/GMT-2"));
+        check("-5", Some("Etc/GMT+5"));
+        check("+00:00", Some("Etc/GMT-0"));
+        for odd in ["", "+", "+2:30", "+99:00", "++2", "+-2", "+２", "Mars/Olympus"] {
+            check(odd, None);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn run(globals: &Globals, console: &Console) -> Result<Exit, Failure>
 
     remark(
         console,
-        "Somebody's boot ended with \"No valid host was found\". Here are the logs of that hour:",
+        "Somebody's server did not boot: \"Failed to allocate the network(s)\". Here is what eight hosts logged meanwhile:",
     )?;
     typed(console, "culprit import ./logs")?;
     let report = super::import::read(options(logs, store.clone(), globals), console)?;

@@ -48,7 +48,7 @@ fn columns(summaries: &[Summary], layout: Layout) -> Vec<Column> {
     let all: [Field; 8] = [
         ("TIME (UTC)", time),
         ("OUTCOME", outcome),
-        ("ACTION", |summary| (PLAIN, summary.action.clone())),
+        ("ACTION", action),
         ("TOOK", |summary| (DIM, words::duration(summary.end.seconds_since(summary.start)))),
         ("REQUEST", |summary| (PLAIN, words::request_id(&summary.request))),
         ("INSTANCE", |summary| (DIM, or_dash(summary.instance.as_ref().map(ToString::to_string)))),
@@ -87,6 +87,13 @@ fn time(summary: &Summary) -> Cell {
 
 fn outcome(summary: &Summary) -> Cell {
     (of_outcome(summary.outcome), words::outcome(summary.outcome).to_owned())
+}
+
+/// A request that has no name yet is called by its path, which may be long; it stands in full in `trace` and in JSON.
+fn action(summary: &Summary) -> Cell {
+    const LONGEST: usize = 24;
+    let head: String = summary.action.chars().take(LONGEST).collect();
+    (PLAIN, if head == summary.action { head } else { format!("{head}~") })
 }
 
 /// The slug, which is what one groups by; the line itself when no signature knows it.

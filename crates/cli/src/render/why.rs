@@ -1,8 +1,10 @@
 //! Why did it fail? The outcome, the cause, how it got to the user, what to do.
 
+use std::collections::BTreeSet;
+
 use anstyle::Style;
 use correlate::Case;
-use model::{Attempt, Candidate, Event, LinkKind, Missing, Outcome, Reason, Severity, Step, Summary};
+use model::{Attempt, Candidate, Event, LinkKind, Missing, Outcome, Reason, Severity, Step};
 
 use super::screen::indented;
 use super::style::{COMMAND, CULPRIT, DIM, PLACE, PLAIN, STRONG, of_outcome};
@@ -26,7 +28,7 @@ pub(crate) fn why(case: &Case, layout: Layout) -> String {
     screen.finish()
 }
 
-/// `FAILED  boot of 4f3a…, 02:11:09 → 02:11:48, 4 services, 3 hosts`, and the ids in full.
+/// `FAILED  boot of 4f3a…, 02:11:09 → 02:11:48, 96 lines, 4 services, 3 hosts`, and the ids in full.
 pub(crate) fn heading(screen: &mut Screen, case: &Case) {
     let (trace, layout) = (&case.trace, screen.layout);
     let arrow = layout.sign("→", "->");
@@ -36,7 +38,7 @@ pub(crate) fn heading(screen: &mut Screen, case: &Case) {
     let outcome = words::outcome(trace.outcome).to_uppercase();
     let head = Row::new().put(of_outcome(trace.outcome).bold(), &outcome).pad_to(GUTTER);
     let head = if head.width() > GUTTER { head.text(" ") } else { head };
-    let subject = words::subject(&trace.request);
+    let subject = words::subject(&trace.request, layout);
     screen.paragraph(head, STRONG, &format!("{subject}, {start} {arrow} {end} UTC ({took}){reach}"));
     if let Some(id) = &trace.request.id {
         labelled(screen, "request", &words::request_id(id));
@@ -52,11 +54,18 @@ pub(crate) fn heading(screen: &mut Screen, case: &Case) {
     }
 }
 
+/// How much belongs to it; what is only near in time does not.
 fn reach(case: &Case) -> String {
-    let Some(summary) = Summary::of(&case.trace, &case.verdict) else { return String::new() };
-    let services = words::many(u64::from(summary.services), "service", "services");
-    let hosts = words::many(u64::from(summary.hosts), "host", "hosts");
-    format!(", {services}, {hosts}")
+    let own = || case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Nearby);
+    let lines = own().map(|entry| entry.event.end_line.saturating_sub(entry.event.line) + 1).sum();
+    let services: BTreeSet<_> = own().filter_map(|entry| entry.event.daemon.as_deref()).collect();
+    let hosts: BTreeSet<_> = own().filter_map(|entry| entry.event.host.as_deref()).collect();
+    format!(
+        ", {}, {}, {}",
+        words::many(lines, "line", "lines"),
+        words::many(services.len() as u64, "service", "services"),
+        words::many(hosts.len() as u64, "host", "hosts")
+    )
 }
 
 fn labelled(screen: &mut Screen, label: &str, value: &str) {
@@ -116,10 +125,12 @@ fn path(screen: &mut Screen, steps: &[Step]) {
     }
     let arrow = screen.layout.sign("→ ", "-> ");
     let head = Row::new().put(STRONG, "how it got there").pad_to(LONG_GUTTER);
-    let hops: Vec<String> = steps
+    let mut hops: Vec<String> = steps
         .iter()
         .map(|step| format!("{}: {}", words::program_of(&step.event), first_line(&step.text)))
         .collect();
+    // The same failure is often printed two or three times.
+    hops.dedup();
     let row = hops.join(&format!(" {arrow}"));
     if LONG_GUTTER + row.chars().count() <= screen.layout.width {
         return screen.row(head.text(row));

@@ -1,5 +1,6 @@
 //! How times, places, numbers and remedies are written, in text and in JSON alike.
 
+use super::Layout;
 use model::{Event, Id, IdKind, Outcome, Request, TimeRange, Timestamp};
 
 /// `2026-11-21 03:28:16.763`, in UTC.
@@ -101,10 +102,10 @@ pub(crate) fn request_id(id: &Id) -> String {
 }
 
 /// The beginning of an id that stands in full nearby.
-pub(crate) fn short(id: &Id) -> String {
+pub(crate) fn short(id: &Id, layout: Layout) -> String {
     let text = id.to_string();
     match (id, text.get(..8)) {
-        (Id::Uuid(_), Some(head)) => format!("{head}…"),
+        (Id::Uuid(_), Some(head)) => format!("{head}{}", layout.sign("…", "~")),
         _ => text,
     }
 }
@@ -118,11 +119,11 @@ pub(crate) const fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// `boot of 4f3a5566…`
-pub(crate) fn subject(request: &Request) -> String {
+pub(crate) fn subject(request: &Request, layout: Layout) -> String {
     let action = if request.action.is_empty() { "request" } else { &request.action };
     let instances = || request.resources.iter().filter(|mention| mention.kind == IdKind::Instance);
     match (instances().count(), instances().next().or_else(|| request.resources.first())) {
-        (0 | 1, Some(resource)) => format!("{action} of {}", short(&resource.id)),
+        (0 | 1, Some(resource)) => format!("{action} of {}", short(&resource.id, layout)),
         (several, Some(_)) => format!("{action} of {several} instances"),
         (_, None) => action.to_owned(),
     }
