@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn zones_have_names_or_a_distance() {
         let check = |text, name: Option<&str>| {
-            assert_eq!(Zone::parse(text).map(|zone| zone.0.name()), name, "{text}")
+            assert_eq!(Zone::parse(text).map(|zone| zone.0.name()), name, "{text}");
         };
         check("Europe/Berlin", Some("Europe/Berlin"));
         check("+02:00", Some("Etc/GMT-2"));

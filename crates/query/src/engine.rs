@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
 use index::{Damage, Reader, SourceId, StoreError, StoredEvent};
-use model::{Event, Id, Outcome, Severity, Summary, TimeRange, Timestamp};
+use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
 use crate::evidence::StoreEvidence;
@@ -63,10 +63,11 @@ impl Engine {
         correlate::judge(id, &StoreEvidence::new(&self.reader, &self.knowledge), &self.baseline)
     }
 
-    /// Every event that names the id, in order of time, with `context` lines of the same file around each.
+    /// Every event that names the id or belongs to its request, in order of time, with `context` lines of the same file
+    /// around each.
     #[must_use]
     pub fn lines(&self, id: &Id, context: u64) -> Vec<Passage> {
-        let found = self.reader.lines_with(id, TimeRange::ALL);
+        let found = self.belonging(id);
         let mut shown: BTreeSet<(SourceId, u64)> = found
             .iter()
             .flat_map(|stored| stored.lines.iter().map(|line| (stored.source_id, line.number)))
@@ -85,6 +86,18 @@ impl Engine {
             }
         }
         passages
+    }
+
+    fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
+        let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
+        let mut found = self.reader.lines_with(id, TimeRange::ALL);
+        if let Answer::Found(case) = correlate::judge(id, &evidence, &self.baseline) {
+            let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Predecessor);
+            found.extend(own.filter_map(|entry| evidence.lines_of(&entry.event)));
+        }
+        found.sort_by(|one, other| order(one).cmp(&order(other)));
+        found.dedup_by(|one, other| order(one) == order(other));
+        found
     }
 
     /// Up to `limit` events that match, the newest first.
@@ -148,6 +161,10 @@ impl Engine {
             })
             .collect()
     }
+}
+
+fn order(stored: &StoredEvent) -> (Option<Timestamp>, SourceId, u64) {
+    (stored.annotation.timestamp, stored.source_id, stored.lines.first().map_or(0, |line| line.number))
 }
 
 fn passage(event: &Event, stored: &StoredEvent, matched: bool) -> Passage {

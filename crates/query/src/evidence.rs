@@ -13,7 +13,7 @@ pub(crate) struct StoreEvidence<'a> {
     reader: &'a Reader,
     knowledge: &'a Knowledge,
     /// By source and line: one answer asks for the same event through many ids.
-    parsed: RefCell<HashMap<(usize, u64), Arc<Event>>>,
+    parsed: RefCell<HashMap<(usize, u64), (Arc<Event>, StoredEvent)>>,
 }
 
 impl<'a> StoreEvidence<'a> {
@@ -21,12 +21,18 @@ impl<'a> StoreEvidence<'a> {
         Self { reader, knowledge, parsed: RefCell::default() }
     }
 
-    fn event(&self, stored: &StoredEvent) -> Arc<Event> {
+    /// The lines of an event that this evidence gave.
+    pub(crate) fn lines_of(&self, event: &Event) -> Option<StoredEvent> {
+        let place = (Arc::as_ptr(&event.source) as usize, event.line);
+        self.parsed.borrow().get(&place).map(|(_, stored)| stored.clone())
+    }
+
+    fn event(&self, stored: StoredEvent) -> Arc<Event> {
         let head = stored.lines.first().map_or(0, |line| line.number);
         let place = (Arc::as_ptr(&stored.source) as usize, head);
         let mut parsed = self.parsed.borrow_mut();
-        let event = parsed.entry(place).or_insert_with(|| {
-            Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation))
+        let (event, _) = parsed.entry(place).or_insert_with(|| {
+            (Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation)), stored)
         });
         Arc::clone(event)
     }
@@ -34,13 +40,13 @@ impl<'a> StoreEvidence<'a> {
 
 impl Evidence for StoreEvidence<'_> {
     fn with_id(&self, id: &Id, range: TimeRange) -> Vec<Arc<Event>> {
-        self.reader.lines_with(id, range).iter().map(|stored| self.event(stored)).collect()
+        self.reader.lines_with(id, range).into_iter().map(|stored| self.event(stored)).collect()
     }
 
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
         self.reader
             .events_near(None, range, Severity::Warning)
-            .iter()
+            .into_iter()
             .map(|stored| self.event(stored))
             .collect()
     }
