@@ -95,8 +95,8 @@ impl Engine {
             let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Predecessor);
             found.extend(own.filter_map(|entry| evidence.lines_of(&entry.event)));
         }
-        found.sort_by(|one, other| order(one).cmp(&order(other)));
-        found.dedup_by(|one, other| order(one) == order(other));
+        found.sort_by_key(order);
+        found.dedup_by_key(|stored| order(stored));
         found
     }
 

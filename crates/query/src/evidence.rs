@@ -13,8 +13,12 @@ pub(crate) struct StoreEvidence<'a> {
     reader: &'a Reader,
     knowledge: &'a Knowledge,
     /// By source and line: one answer asks for the same event through many ids.
-    parsed: RefCell<HashMap<(usize, u64), (Arc<Event>, StoredEvent)>>,
+    parsed: RefCell<HashMap<Place, Parsed>>,
 }
+
+/// The address of the source, and the number of the head line.
+type Place = (usize, u64);
+type Parsed = (Arc<Event>, StoredEvent);
 
 impl<'a> StoreEvidence<'a> {
     pub(crate) fn new(reader: &'a Reader, knowledge: &'a Knowledge) -> Self {
