@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Event, Id, IdKind, Link, LinkKind, Outcome, Role, Scope, TimeRange, Timestamp, Trace, Verdict};
+use model::{
+    Candidate, Event, Id, IdKind, Link, LinkKind, Outcome, Role, Scope, TimeRange, Timestamp, Trace, Verdict,
+};
 
 use crate::baseline::Baseline;
 use crate::evidence::Evidence;
@@ -104,7 +106,7 @@ fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) 
         Outcome::Failed => decide::candidates(events, course, baseline),
         Outcome::Succeeded | Outcome::Unfinished => Vec::new(),
     };
-    let named = candidates.first().is_some_and(|best| best.confidence >= NAMED);
+    let named = candidates.first().is_some_and(is_named);
     let cause = candidates.first().filter(|_| named);
     Verdict {
         outcome: course.outcome,
@@ -114,6 +116,12 @@ fn verdict(course: &Course, events: &[(Arc<Event>, Link)], baseline: &Baseline) 
         missing: if named { None } else { story::missing(course, events) },
         candidates,
     }
+}
+
+/// A guess from what merely stood near has to be a good one: an honest "not logged" is better.
+fn is_named(best: &Candidate) -> bool {
+    const NEAR: f32 = 0.5;
+    best.confidence >= if best.link.kind < LinkKind::Nearby { NAMED } else { NEAR }
 }
 
 /// What only stood near belongs to the trace when it may be the cause.
