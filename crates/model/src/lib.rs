@@ -20,7 +20,7 @@ mod trace;
 mod verdict;
 
 pub use event::{Context, Defect, Event, Exception, Exchange, Notification, SignatureMatch};
-pub use id::{Id, IdKind, Mention, ScannedId, Uuid, scan_ids};
+pub use id::{Id, IdKind, Mention, ScannedId, Uuid, id_at, scan_ids};
 pub use line::{Annotation, Line};
 pub use severity::Severity;
 pub use signature::{Mark, Role, Scope, Signature};
