@@ -16,6 +16,7 @@ mod exception;
 
 mod format;
 mod header;
+mod template;
 mod text;
 
 mod knowledge;
@@ -24,6 +25,7 @@ mod derive;
 
 pub use annotator::Annotator;
 pub use clock::Zone;
+pub use template::{template, template_text};
 pub use knowledge::{Action, Daemon, FilterError, Finding, Knowledge, MessageLink, NamedIds};
 
 /// The header parser of oslo.log alone, for the benchmark: whether the line is one of its.
