@@ -25,8 +25,8 @@ mod derive;
 
 pub use annotator::Annotator;
 pub use clock::Zone;
-pub use template::{template, template_text};
 pub use knowledge::{Action, Daemon, FilterError, Finding, Knowledge, MessageLink, NamedIds};
+pub use template::{template, template_text};
 
 /// The header parser of oslo.log alone, for the benchmark: whether the line is one of its.
 #[doc(hidden)]

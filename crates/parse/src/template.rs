@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use varying::{Kind, Shape};
 
 /// Bytes of a body that are looked at: bodies can be whole notifications.
-const MAX_READ: usize = 1024;
+const MAX_READ: usize = 4096;
 /// Bytes of a pattern. Long dumps are told apart by their beginning only; a limit of the pattern cuts all lines of one
 /// statement at the same place, a limit of the body would not.
 const MAX_PATTERN: usize = 256;
@@ -124,14 +124,34 @@ impl<'a> Scanner<'a> {
     fn word(&mut self, at: usize) -> usize {
         let floor = self.constant;
         let before = self.text.get(floor..at).unwrap_or_default();
-        let start = before.iter().rposition(|&byte| class(byte) & ENDS != 0).map_or(floor, |end| floor + end + 1);
+        let start =
+            before.iter().rposition(|&byte| class(byte) & ENDS != 0).map_or(floor, |end| floor + end + 1);
         let mut end = self.word_end(at);
         let word = self.text.get(start..end).unwrap_or_default();
         if word.contains(&b'?') && word.contains(&b'/') {
             end = self.target_end(end);
         }
+        if word.len() <= 2
+            && let Some((start, end)) = self.day(start, end)
+        {
+            return self.replace(self.date_start(start), end, Kind::Time);
+        }
         self.typed(start, end);
         end
+    }
+
+    /// The day of a date whose month is a word: `21 Nov 2026`, `Nov 21`.
+    fn day(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let is_month = |word: &[u8]| varying::MONTHS.iter().any(|month| month.as_bytes() == word);
+        let after = self.text.get(end..end + 9).unwrap_or_default();
+        if let [b' ', month @ .., b' ', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9'] = after
+            && is_month(month)
+        {
+            return Some((start, end + 9));
+        }
+        let from = start.checked_sub(4).filter(|from| *from >= self.constant)?;
+        let month = self.text.get(from..start)?.strip_suffix(b" ")?;
+        is_month(month).then_some((from, end))
     }
 
     fn word_end(&self, at: usize) -> usize {
@@ -153,17 +173,17 @@ impl<'a> Scanner<'a> {
         let end = start + word.len();
         let shape = Shape::of(word);
         if let Some(kind) = varying::kind(word, &shape) {
+            let start = if kind == Kind::Time { self.date_start(start) } else { start };
             self.replace(start, end, kind);
             return;
         }
-        if let Some(id) = varying::trailing_uuid(word) {
-            self.replace(end - id, end, Kind::Uuid);
+        let Some(separator) = shape.separator() else {
+            if let Some(id) = varying::trailing_uuid(word) {
+                self.replace(end - id, end, Kind::Uuid);
+            }
             return;
-        }
-        let Some(separator) = shape.separator() else { return };
-        if word.starts_with(b"HTTP/") {
-            self.pattern.access |= self.byte(start + word.len()) == b'"';
-        }
+        };
+        self.pattern.access |= word.starts_with(b"HTTP/") && self.byte(end) == b'"';
         let mut from = start;
         for part in word.split(|&byte| byte == separator) {
             if part.iter().any(|&byte| class(byte) & BEGINS != 0) {
@@ -173,10 +193,26 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The name of a weekday belongs to the date after it: `Sat, 21 Nov 2026`, `Sat Nov 21`.
+    fn date_start(&self, start: usize) -> usize {
+        let before = self.text.get(self.constant..start).unwrap_or_default();
+        varying::WEEKDAYS
+            .iter()
+            .find_map(|day| {
+                let rest = before.strip_suffix(b" ")?;
+                let rest = rest.strip_suffix(b",").unwrap_or(rest);
+                rest.strip_suffix(day.as_bytes()).map(|rest| self.constant + rest.len())
+            })
+            .unwrap_or(start)
+    }
+
     /// A single word in quotes is a name, with a digit or not.
     fn quoted(&mut self, quote: usize) -> usize {
         let mark = self.byte(quote);
         let Some(start) = self.string_start(quote) else { return quote + 1 };
+        if let Some(end) = self.quoted_container(start, quote) {
+            return end;
+        }
         let rest = self.text.get(quote + 1..).unwrap_or_default();
         let Some(length) = rest.iter().position(|&byte| byte == mark || byte.is_ascii_whitespace()) else {
             return quote + 1;
@@ -188,6 +224,17 @@ impl<'a> Scanner<'a> {
         let word = rest.get(..length).unwrap_or_default();
         let kind = varying::kind(word, &Shape::of(word)).unwrap_or(Kind::Name);
         self.replace(start, end + 1, kind)
+    }
+
+    /// `'{…}'`, `"[…]"`
+    fn quoted_container(&mut self, start: usize, quote: usize) -> Option<usize> {
+        let kind = match self.byte(quote + 1) {
+            b'{' => Kind::Dictionary,
+            b'[' => Kind::List,
+            _ => return None,
+        };
+        let end = self.closing(quote + 1);
+        (self.byte(end) == self.byte(quote)).then(|| self.replace(start, end + 1, kind))
     }
 
     /// Where a string literal begins whose opening quote this is: Python may write `u'…'` or `b'…'`.
@@ -232,18 +279,23 @@ impl<'a> Scanner<'a> {
 
     /// What an object was made of: `NoMoreIps('…', 3)`.
     fn arguments(&mut self, open: usize) -> usize {
-        if self.opens_string(open + 1) {
-            return self.replace(open, self.closing(open), Kind::List);
+        if class(self.before(open)) & ENDS != 0 {
+            let tuple = self.opens_string(open + 1);
+            return if tuple { self.replace(open, self.closing(open), Kind::List) } else { open + 1 };
         }
         let before = self.text.get(self.constant..open).unwrap_or_default();
         let name = before.rsplit(|&byte| class(byte) & ENDS != 0 || byte == b'.').next().unwrap_or_default();
-        let class_name = name.first().is_some_and(u8::is_ascii_uppercase) && name.iter().any(u8::is_ascii_lowercase);
-        let end = self.closing(open);
-        // `Instance(s)`
-        if !class_name || end < open + 5 {
+        let class_name =
+            name.first().is_some_and(u8::is_ascii_uppercase) && name.iter().any(u8::is_ascii_lowercase);
+        if !class_name {
             return open + 1;
         }
-        self.replace(open + 1, end - 1, Kind::Arguments)
+        let end = self.closing(open);
+        // `Instance(s)`
+        if end < open + 5 {
+            return open + 1;
+        }
+        self.replace(open, end, Kind::Arguments)
     }
 
     fn list(&mut self, open: usize) -> usize {

@@ -1,5 +1,9 @@
 //! Which type a word that varies has.
 
+pub(super) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub(super) const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// Text that varies from line to line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -36,7 +40,7 @@ impl Kind {
             Self::Url => b"<url>",
             Self::Name => b"<name>",
             Self::Value => b"<value>",
-            Self::Arguments => b"<arguments>",
+            Self::Arguments => b"(<arguments>)",
             Self::List => b"<list>",
             Self::Dictionary => b"<dict>",
         }
@@ -149,9 +153,16 @@ fn slashed(word: &[u8], shape: &Shape) -> Option<Kind> {
     if word.windows(3).any(|three| three == b"://") {
         return Some(Kind::Url);
     }
+    // `21/Nov/2026:03:16:07`
+    if shape.slashes == 2 && matches!(word.len(), 10 | 11 | 20) && word[0].is_ascii_digit() {
+        return Some(Kind::Time);
+    }
     let (network, _) = word.split_at(word.iter().position(|&byte| byte == b'/')?);
     let network = Shape::of(network);
-    if shape.slashes == 1 && (network.only(DIGIT | DOT) && network.dots == 3 || network.only(DIGIT | HEX | COLON) && network.colons > 1) {
+    if shape.slashes == 1
+        && (network.only(DIGIT | DOT) && network.dots == 3
+            || network.only(DIGIT | HEX | COLON) && network.colons > 1)
+    {
         return Some(Kind::Address);
     }
     (shape.slashes > 1 && !shape.only(DIGIT | OTHER)).then_some(Kind::Path)
@@ -167,8 +178,13 @@ fn with_colons(word: &[u8], shape: &Shape) -> Option<Kind> {
         }
     }
     let clock = shape.only(DIGIT | DOT | COLON) && word.len() >= 5 && word.get(2) == Some(&b':');
-    let stamp = shape.dashes >= 2 && word.len() >= 16 && word[0].is_ascii_digit() && word.get(10) == Some(&b'T');
-    (clock || stamp).then_some(Kind::Time)
+    let stamp =
+        shape.dashes >= 2 && word.len() >= 16 && word[0].is_ascii_digit() && word.get(10) == Some(&b'T');
+    if clock || stamp {
+        return Some(Kind::Time);
+    }
+    // The name that a client gives its connection: `nova-compute:12823:UUID`.
+    (shape.colons > 1 && trailing_uuid(word).is_some()).then_some(Kind::Name)
 }
 
 /// Only digits, letters up to f, and dashes.
@@ -200,11 +216,14 @@ fn numeric(word: &[u8], shape: &Shape) -> Option<Kind> {
     if word.starts_with(b"0x") {
         return Some(Kind::Hexadecimal);
     }
-    let number = word.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'~')).count();
+    let number =
+        word.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'~')).count();
     let (_, unit) = word.split_at(number);
-    let exponent = unit.first() == Some(&b'e') && unit.iter().skip(1).all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+'));
+    let exponent = unit.first() == Some(&b'e')
+        && unit.iter().skip(1).all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+'));
     Some(match unit.len() {
-        0 if shape.dashes < 2 => Kind::Number,
+        // Not `31415926-53`: the beginning of an id.
+        0 if word.iter().skip(1).all(|byte| *byte != b'-') => Kind::Number,
         _ if exponent => Kind::Number,
         1..=5 if unit.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'%') => Kind::Size,
         _ if shape.dots > 0 => Kind::Version,
@@ -233,6 +252,7 @@ fn named(word: &[u8], shape: &Shape) -> Option<Kind> {
 
 /// What ends a sentence or introduces the next word is no part of a word.
 pub(super) fn without_punctuation(word: &[u8]) -> &[u8] {
-    let end = word.iter().rposition(|byte| !matches!(byte, b'.' | b':' | b'?' | b'-')).map_or(0, |last| last + 1);
+    let end =
+        word.iter().rposition(|byte| !matches!(byte, b'.' | b':' | b'?' | b'-')).map_or(0, |last| last + 1);
     word.get(..end).unwrap_or_default()
 }
