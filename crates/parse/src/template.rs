@@ -128,7 +128,7 @@ impl<'a> Scanner<'a> {
             before.iter().rposition(|&byte| class(byte) & ENDS != 0).map_or(floor, |end| floor + end + 1);
         let mut end = self.word_end(at);
         let word = self.text.get(start..end).unwrap_or_default();
-        if word.contains(&b'?') && word.contains(&b'/') {
+        if self.byte(at) == b'/' && word.contains(&b'?') {
             end = self.target_end(end);
         }
         if word.len() <= 2
@@ -172,7 +172,7 @@ impl<'a> Scanner<'a> {
         let word = varying::without_punctuation(word);
         let end = start + word.len();
         let shape = Shape::of(word);
-        if let Some(kind) = varying::kind(word, &shape) {
+        if let Some(kind) = varying::kind(word, shape) {
             let start = if kind == Kind::Time { self.date_start(start) } else { start };
             self.replace(start, end, kind);
             return;
@@ -222,7 +222,7 @@ impl<'a> Scanner<'a> {
             return quote + 1;
         }
         let word = rest.get(..length).unwrap_or_default();
-        let kind = varying::kind(word, &Shape::of(word)).unwrap_or(Kind::Name);
+        let kind = varying::kind(word, Shape::of(word)).unwrap_or(Kind::Name);
         self.replace(start, end + 1, kind)
     }
 
