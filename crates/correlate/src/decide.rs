@@ -317,7 +317,7 @@ fn worth(signature: &Signature) -> f32 {
 /// the others follow as what they are: repeats.
 fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
     let mut groups: Vec<Vec<Candidate>> = Vec::new();
-    let mut group_of: HashMap<(String, u64), usize> = HashMap::new();
+    let mut group_of: HashMap<Failure, usize> = HashMap::new();
     for candidate in ranked {
         let group = *group_of.entry(failure_of(&candidate)).or_insert_with(|| {
             groups.push(Vec::new());
