@@ -3,6 +3,8 @@
 //! No state and no clustering, so that an id never depends on what was seen before. It runs on every line that is
 //! stored, hence one pass that only stops at bytes where something that varies can begin.
 
+#[cfg(test)]
+mod tests;
 mod varying;
 
 use model::TemplateId;
