@@ -45,7 +45,15 @@ impl<'a> Import<'a> {
         let known = stored
             .filter_map(|stored| Some((stored.source, Checkpoint::from_bytes(&stored.state)?)))
             .collect();
-        Ok(Self { options, knowledge, writer, known, done: Vec::new(), opened: HashMap::new(), report: Report::default() })
+        Ok(Self {
+            options,
+            knowledge,
+            writer,
+            known,
+            done: Vec::new(),
+            opened: HashMap::new(),
+            report: Report::default(),
+        })
     }
 
     pub(crate) fn note_unread(&mut self, skipped: Vec<Skipped>, problems: &[ReadError]) {
