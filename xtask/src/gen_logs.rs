@@ -7,6 +7,8 @@ mod random;
 mod recording;
 mod render;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -57,7 +59,7 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
         bail!("`{}` is not empty", folder.display());
     }
     let began = Instant::now();
-    let recording = Recording::read(&corpus::unpack(&corpus::archive(), &project_root().join("target/gen-logs"))?)?;
+    let recording = Recording::read(&recorded_cloud()?)?;
     let plan = Plan::new(&recording, &wishes);
     let prepared = began.elapsed();
     let account = write::write_cloud(&recording, &plan, &wishes, &folder, |written| report(written, bytes))?;
@@ -74,6 +76,11 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
         prepared.as_secs_f64(),
     );
     Ok(())
+}
+
+/// Unpacked below `target`, where the next run finds it.
+fn recorded_cloud() -> Result<PathBuf> {
+    corpus::unpack(&corpus::archive(), &project_root().join("target/gen-logs"))
 }
 
 fn share(options: &mut Options, name: &str, default: f64) -> Result<f64> {

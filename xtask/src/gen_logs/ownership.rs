@@ -1,5 +1,7 @@
 //! Whose lines are whose: which request brought an id into the world, and which lines vanish with a failed case.
 
+use std::collections::HashMap;
+
 use super::recording::{Line, Recording};
 use super::scan::{Hole, IdIndex};
 
@@ -39,16 +41,7 @@ pub(super) fn assign(recording: &mut Recording) {
     let mut files = std::mem::take(&mut recording.files);
     let mut notifications = std::mem::take(&mut recording.notifications);
     for file in &mut files {
-        // A traceback's lines rarely name the request: they go with their head.
-        let mut head = Owner::default();
-        let mut head_at = None;
-        for line in &mut file.lines {
-            let own = births.owner(recording, line, &cases);
-            let begins = recording.holes_of(line).first().is_some_and(|hole| hole.at == line.text.0);
-            let same_moment = head_at == Some((line.second, line.milliseconds));
-            line.owner = if !begins && same_moment && own.root.is_none() { head } else { own };
-            (head, head_at) = (line.owner, Some((line.second, line.milliseconds)));
-        }
+        births.assign_events(recording, &mut file.lines, &cases);
     }
     for line in &mut notifications {
         line.owner = births.owner(recording, line, &cases);
@@ -78,7 +71,12 @@ impl Births {
     fn cases(&self, recording: &Recording) -> Vec<Option<u16>> {
         let mut cases = vec![None; self.roots.len()];
         for (index, case) in recording.cases.iter().enumerate().filter(|(_, case)| case.failed) {
-            for root in case.ids.iter().filter(|id| !recording.ids.all[**id as usize].lasting).filter_map(|id| self.roots[*id as usize]) {
+            for root in case
+                .ids
+                .iter()
+                .filter(|id| !recording.ids.all[**id as usize].lasting)
+                .filter_map(|id| self.roots[*id as usize])
+            {
                 let (root, _) = root;
                 let born = self.roots[root as usize].map_or(i32::MIN, |(_, born)| born);
                 if born >= case.line.second - PREPARATION {
@@ -89,19 +87,49 @@ impl Births {
         cases
     }
 
+    /// A traceback's lines rarely name the request: they go with their head.
+    fn assign_events(&self, recording: &Recording, lines: &mut [Line], cases: &[Option<u16>]) {
+        let mut heads: HashMap<&[u8], Owner> = HashMap::new();
+        let mut previous = Owner::default();
+        for line in lines {
+            let own = self.owner(recording, line, cases);
+            line.owner = match split_header(recording.text_of(line)) {
+                _ if recording.time_of(line).is_none() => previous,
+                Some((header, rest)) if rest.starts_with(b"[") => {
+                    heads.insert(header, own);
+                    own
+                }
+                // Oslo repeats time, process, level and logger before every line of an event, but not its context.
+                Some((header, _)) => heads.get(header).copied().unwrap_or(own),
+                None => own,
+            };
+            previous = line.owner;
+        }
+    }
+
     fn owner(&self, recording: &Recording, line: &Line, cases: &[Option<u16>]) -> Owner {
         let (request, others) = split(recording, line);
         let case_of = |id: IdIndex| self.roots[id as usize].and_then(|(root, _)| cases[root as usize]);
-        let root = request.or(others.first().copied()).and_then(|id| self.roots[id as usize]).map(|(root, _)| root);
+        let root =
+            request.or(others.first().copied()).and_then(|id| self.roots[id as usize]).map(|(root, _)| root);
         if let Some(case) = request.and_then(case_of) {
             return Owner { root, case: Some(case) };
         }
         // Somebody else's line that is about nothing but the case: its user looking how it goes, an agent at work.
         let resources = others.iter().copied().filter(|id| Some(*id) != request);
-        let mut all = resources.filter(|id| self.roots[*id as usize].is_some_and(|(root, _)| Some(root) != request)).map(case_of);
+        let mut all = resources
+            .filter(|id| self.roots[*id as usize].is_some_and(|(root, _)| Some(root) != request))
+            .map(case_of);
         let first = all.next().flatten();
         Owner { root, case: first.filter(|case| all.all(|other| other == Some(*case))) }
     }
+}
+
+/// `2026-11-21 03:28:16.763 12846 INFO nova.api.openstack.wsgi `, and what follows.
+fn split_header(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let spaces = text.iter().enumerate().filter(|(_, byte)| **byte == b' ');
+    let end = spaces.map(|(index, _)| index).nth(4)?;
+    text.split_at_checked(end + 1)
 }
 
 /// The request that wrote the line, and what else it names; nothing that lasts.

@@ -88,6 +88,10 @@ fn parts() -> Vec<(i32, i32, bool)> {
     parts
 }
 
+fn in_outage(second: i32) -> bool {
+    OUTAGES.iter().any(|(from, to)| (*from..*to).contains(&second))
+}
+
 /// How the bytes of the recording lie in its seconds.
 #[derive(Debug)]
 struct Density {
@@ -134,8 +138,8 @@ impl PartOf {
 
 impl Plan {
     pub(super) fn new(recording: &Recording, wishes: &Wishes) -> Self {
-        let density = Density::new(recording);
         let failing = share_of_failing_cases(recording, wishes.failures);
+        let density = Density::new(recording, failing);
         #[expect(clippy::cast_possible_truncation, reason = "a number of seconds")]
         let longest = (wishes.hours * 3_600.0) as i64;
         let wanted = portion(wishes.bytes, 1.0 - wishes.notifications);
@@ -144,7 +148,8 @@ impl Plan {
             let of_cell = |cell| tiles_of(recording, cell, seconds, failing, wishes.seed);
             (0..cells).flat_map(of_cell).collect()
         };
-        let logs = |tiles: &[Tile]| -> u64 { tiles.iter().map(|tile| density.bytes(&density.logs, tile)).sum() };
+        let logs =
+            |tiles: &[Tile]| -> u64 { tiles.iter().map(|tile| density.bytes(&density.logs, tile)).sum() };
         while logs(&tiles(cells, longest)) < wanted {
             cells += (cells / 8).max(1);
         }
@@ -173,7 +178,8 @@ fn tiles_of(recording: &Recording, cell: u32, seconds: i64, failing: f64, seed: 
     let cell_key = mix(seed, u64::from(cell));
     let end = i64::from(END);
     // Cells that started together would restart together for ever.
-    let phase = if cell == 0 { 0 } else { Random::new(cell_key).below(3_600.min(seconds.unsigned_abs() / 4 + 1)) };
+    let phase =
+        if cell == 0 { 0 } else { Random::new(cell_key).below(3_600.min(seconds.unsigned_abs() / 4 + 1)) };
     let mut now = Plan::first_second(seconds) + i64::try_from(phase).unwrap_or_default();
     while now < end {
         let number = u32::try_from(tiles.len()).expect("far fewer tiles");
@@ -186,10 +192,9 @@ fn tiles_of(recording: &Recording, cell: u32, seconds: i64, failing: f64, seed: 
             shifts.push(happens.then(|| now - i64::from(from)));
             now += if happens { i64::from((*to).min(END) - from) } else { 0 };
         }
-        let outage = |second: i32| parts.iter().any(|(from, to, outage)| *outage && (*from..*to).contains(&second));
         let cases = recording.cases.iter().map(|case| {
             let chosen = random.chance(failing);
-            !case.failed || outage(case.line.second) || chosen
+            !case.failed || in_outage(case.line.second) || chosen
         });
         let cases = cases.collect();
         tiles.push(Tile { cell, number, key, shifts, cases, end });
@@ -206,7 +211,8 @@ fn first_second_of(recording: &Recording) -> i32 {
 fn share_of_failing_cases(recording: &Recording, failures: f64) -> f64 {
     const BOOTED: &[u8] = b"seconds to build instance.";
     let booted = |line: &&Line| recording.text_of(line).windows(BOOTED.len()).any(|text| text == BOOTED);
-    let computes = recording.files.iter().filter(|file| recording.text_of(&file.path).ends_with(b"nova-compute.log"));
+    let computes =
+        recording.files.iter().filter(|file| recording.text_of(&file.path).ends_with(b"nova-compute.log"));
     let boots = computes.flat_map(|file| &file.lines).filter(booted).count();
     let failed = recording.cases.iter().filter(|case| case.failed).count();
     let wanted = failures / (1.0 - failures).max(f64::EPSILON);
@@ -214,9 +220,13 @@ fn share_of_failing_cases(recording: &Recording, failures: f64) -> f64 {
 }
 
 impl Density {
-    fn new(recording: &Recording) -> Self {
+    fn new(recording: &Recording, failing: f64) -> Self {
+        let weight = |line: &Line| match line.owner.case {
+            Some(case) if !in_outage(recording.cases[usize::from(case)].line.second) => failing,
+            _ => 1.0,
+        };
         let logs = recording.files.iter().flat_map(|file| &file.lines);
-        Self { logs: sums(logs), notifications: sums(recording.notifications.iter()) }
+        Self { logs: sums(logs, weight), notifications: sums(recording.notifications.iter(), weight) }
     }
 
     fn bytes(&self, sums: &[u64], tile: &Tile) -> u64 {
@@ -233,12 +243,12 @@ impl Density {
     }
 }
 
-/// What failed cases wrote is hardly ever repeated and does not count.
-fn sums<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<u64> {
+/// Lines count as often as they are repeated.
+fn sums<'a>(lines: impl Iterator<Item = &'a Line>, weight: impl Fn(&Line) -> f64) -> Vec<u64> {
     let mut sums = vec![0; usize::try_from(END).unwrap_or_default() + 2];
-    for line in lines.filter(|line| line.owner.case.is_none()) {
+    for line in lines {
         let second = usize::try_from(line.second).unwrap_or_default().min(sums.len() - 2);
-        sums[second + 1] += u64::from(line.text.1 - line.text.0);
+        sums[second + 1] += portion(u64::from(line.text.1 - line.text.0), weight(line));
     }
     for index in 1..sums.len() {
         sums[index] += sums[index - 1];

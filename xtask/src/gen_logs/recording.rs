@@ -43,6 +43,8 @@ pub(super) struct Line {
     pub(super) second: i32,
     pub(super) milliseconds: u16,
     pub(super) owner: Owner,
+    /// A case's truth names it.
+    pub(super) explains: bool,
 }
 
 /// A request whose truth is known.
@@ -105,6 +107,10 @@ impl Recording {
         recording.notifications = recording.add_lines(&read(&folder.join("notifications.jsonl"))?);
         for line in String::from_utf8(read(&folder.join("cases.jsonl"))?)?.lines() {
             let case = recording.add_case(line, &places).with_context(|| format!("in the case `{line}`"))?;
+            for place in case.root_cause.iter().chain(&case.also) {
+                let line = recording.files[place.file].lines.get_mut(place.line);
+                line.context("a case names a line behind the end of its file")?.explains = true;
+            }
             recording.cases.push(case);
         }
         let Self { ids, holes, .. } = &mut recording;
@@ -120,6 +126,25 @@ impl Recording {
 
     pub(super) fn holes_of(&self, line: &Line) -> &[Hole] {
         &self.holes[line.holes.0 as usize..line.holes.1 as usize]
+    }
+
+    /// The time with which an event begins, or that its format puts behind a bracket.
+    pub(super) fn time_of(&self, line: &Line) -> Option<(i32, u16)> {
+        let text = self.text_of(line);
+        let (hole, second) = self.holes_of(line).iter().find_map(|hole| match hole.kind {
+            Kind::Time(_, second) => Some((hole, second)),
+            _ => None,
+        })?;
+        let at_start = hole.at == line.text.0 || matches!(text.first(), Some(b'[' | b'*' | b'#' | b'{'));
+        let fraction = &self.text[hole.at as usize + usize::from(hole.length)..line.text.1 as usize];
+        let milliseconds = match fraction {
+            [b'.' | b',', a, b, c, ..] if [a, b, c].iter().all(|byte| byte.is_ascii_digit()) => {
+                [a, b, c].iter().fold(0, |value, digit| value * 10 + u16::from(**digit - b'0'))
+            }
+            // What is told to the second is usually told when it is done.
+            _ => 999,
+        };
+        at_start.then_some((second, milliseconds))
     }
 
     /// Whether the id in this hole is that of a request.
@@ -155,26 +180,8 @@ impl Recording {
             second: i32::MIN,
             milliseconds: 0,
             owner: Owner::default(),
+            explains: false,
         }
-    }
-
-    /// The time with which an event begins, or that its format puts behind a bracket.
-    fn time_of(&self, line: &Line) -> Option<(i32, u16)> {
-        let text = self.text_of(line);
-        let (hole, second) = self.holes_of(line).iter().find_map(|hole| match hole.kind {
-            Kind::Time(_, second) => Some((hole, second)),
-            _ => None,
-        })?;
-        let at_start = hole.at == line.text.0 || matches!(text.first(), Some(b'[' | b'*' | b'#' | b'{'));
-        let fraction = &self.text[hole.at as usize + usize::from(hole.length)..line.text.1 as usize];
-        let milliseconds = match fraction {
-            [b'.' | b',', a, b, c, ..] if [a, b, c].iter().all(|byte| byte.is_ascii_digit()) => {
-                [a, b, c].iter().fold(0, |value, digit| value * 10 + u16::from(**digit - b'0'))
-            }
-            // What is told to the second is usually told when it is done.
-            _ => 999,
-        };
-        at_start.then_some((second, milliseconds))
     }
 
     fn add_case(&mut self, text: &str, places: &HashMap<String, usize>) -> Result<Case> {
@@ -188,7 +195,8 @@ impl Recording {
             place(file, line.parse()?)
         });
         let also: Vec<Place> = also.collect::<Result<_>>()?;
-        let root_cause = recorded.root_cause.as_ref().map(|cause| place(&cause.file, cause.line)).transpose()?;
+        let root_cause =
+            recorded.root_cause.as_ref().map(|cause| place(&cause.file, cause.line)).transpose()?;
         let mut line = self.add_line(text.as_bytes());
         line.second = second_of(&recorded.started_at)?;
         let names = [Some(&recorded.request_id), recorded.instance_uuid.as_ref()];

@@ -113,7 +113,9 @@ fn hole_at(text: &[u8], at: usize, ids: &mut Ids) -> Found {
     let first = text[at];
     let before = at.checked_sub(1).map(|index| text[index]);
     match first {
-        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'Z' if !before.is_some_and(|byte| byte.is_ascii_alphanumeric()) => {
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'Z'
+            if !before.is_some_and(|byte| byte.is_ascii_alphanumeric()) =>
+        {
             let rest = &text[at..];
             read_time(rest)
                 .or_else(|| read_uuid(rest, ids))
@@ -122,8 +124,11 @@ fn hole_at(text: &[u8], at: usize, ids: &mut Ids) -> Found {
                 .or_else(|| read_host(text, at))
                 .or_else(|| read_addresses(rest, before))
         }
-        // Names of devices have no sign between their kind and the id.
-        b'0'..=b'9' | b'a'..=b'f' => read_device(text, at, ids),
+        // `dhcp`, `%3A` and names of devices have no sign between them and the id.
+        b'0'..=b'9' | b'a'..=b'f' => read_device(text, at, ids).or_else(|| {
+            let inside = before.is_some_and(|byte| nibble(byte).is_some());
+            if inside { None } else { read_uuid(&text[at..], ids) }
+        }),
         b'i' => read_domain(&text[at..]),
         b'r' => read_reservation(text, at, ids),
         b'n' => read_host(text, at),
@@ -291,12 +296,18 @@ mod tests {
         );
         check(r#"\"reservation_id\": \"r-9utcwdzo\", \"node\": \"compute-03\""#, &["9utcwdzo", "03"]);
         check("Time: 261121  3:29:38 SET timestamp=1795231778;", &["261121  3:29:38", "1795231778"]);
+        check(
+            "member_of=in%3A6709fa2b-f812-408f-8fc8-d39859f6495d 'dhcpecba8eb8-92ef-57ea-ae54-719c2d328cb2-de671d'",
+            &["6709fa2b-f812-408f-8fc8-d39859f6495d", "ecba8eb8-92ef-57ea-ae54-719c2d328cb2"],
+        );
         check("domain-30-instance-0000000c, network-01 and xcompute-01 compute-011", &["0000000c", "01"]);
     }
 
     #[test]
     fn the_controller_is_a_host_and_a_word() {
-        for host in ["nova-api:controller\\\"", "rabbit@controller.log", "controller@nfs", "logs/controller/nova"] {
+        for host in
+            ["nova-api:controller\\\"", "rabbit@controller.log", "controller@nfs", "logs/controller/nova"]
+        {
             check(host, &["controller"]);
         }
         check("topic compute.controller\"", &["controller"]);

@@ -1,7 +1,7 @@
 //! Writes the files of a generated cloud.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -63,7 +63,7 @@ pub(super) fn write_cloud(
     let parts = PartOf::new();
     let mut account = Account::default();
     let mut truth = BufWriter::new(File::create(folder.join("truth.jsonl"))?);
-    let writer = TileWriter { recording, parts: &parts, folder, explaining: explaining_lines(recording) };
+    let writer = TileWriter { recording, parts: &parts, folder };
     for tile in &plan.tiles {
         let mut renderer = Renderer::new(recording, tile, wishes.seed);
         let places = writer.write_logs(tile, &mut renderer, &mut account)?;
@@ -85,17 +85,11 @@ pub(super) fn write_cloud(
     Ok(account)
 }
 
-/// The lines that explain a failure: only their places are remembered.
-fn explaining_lines(recording: &Recording) -> HashSet<Place> {
-    recording.cases.iter().flat_map(|case| case.root_cause.iter().chain(&case.also)).copied().collect()
-}
-
 #[derive(Debug)]
 struct TileWriter<'a> {
     recording: &'a Recording,
     parts: &'a PartOf,
     folder: &'a Path,
-    explaining: HashSet<Place>,
 }
 
 /// Where a recorded line stands in the copy.
@@ -116,7 +110,7 @@ impl TileWriter<'_> {
     ) -> Result<HashMap<Place, NewPlace>> {
         let mut places = HashMap::new();
         let mut block = Vec::with_capacity(BLOCK + BLOCK / 4);
-        let mut requests = HashSet::new();
+        let mut requests = vec![false; self.recording.ids.all.len()];
         for (file, log) in self.recording.files.iter().enumerate() {
             let mut path = Vec::new();
             renderer.write(&log.path, 0, &mut path);
@@ -130,12 +124,13 @@ impl TileWriter<'_> {
                 renderer.write(line, shift, &mut block);
                 written.lines += 1;
                 written.bytes += (block.len() - start) as u64;
-                requests.extend(line.owner.root);
-                let place = Place { file, line: number };
-                if self.explaining.contains(&place) {
+                if let Some(root) = line.owner.root {
+                    requests[root as usize] = true;
+                }
+                if line.explains {
                     let text = String::from_utf8_lossy(&block[start..]).trim_end().to_owned();
                     let line = before + written.lines;
-                    places.insert(place, NewPlace { file: path.clone(), line, text });
+                    places.insert(Place { file, line: number }, NewPlace { file: path.clone(), line, text });
                 }
                 if block.len() >= BLOCK {
                     append(&mut output, self.folder, &path, &mut block)?;
@@ -148,7 +143,7 @@ impl TileWriter<'_> {
                 account.add(&path, written);
             }
         }
-        account.requests += requests.len() as u64;
+        account.requests += requests.iter().filter(|seen| **seen).count() as u64;
         Ok(places)
     }
 
@@ -173,7 +168,8 @@ impl TileWriter<'_> {
             value["root_cause"]["line"] = json!(place.line);
             value["root_cause"]["text"] = json!(place.text);
             let also = case.also.iter().filter_map(|place| places.get(place));
-            value["root_cause"]["also"] = also.map(|place| format!("{}:{}", place.file, place.line)).collect();
+            value["root_cause"]["also"] =
+                also.map(|place| format!("{}:{}", place.file, place.line)).collect();
         }
         Ok(Some(value))
     }
