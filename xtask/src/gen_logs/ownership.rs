@@ -8,18 +8,12 @@ use super::scan::{Hole, IdIndex};
 /// A resource counts as made for its case when it appeared at most so many seconds before.
 const PREPARATION: i32 = 30;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Owner {
     /// The id from which this line's ids descend.
     pub(super) root: Option<IdIndex>,
     /// The failed case without which this line would not have been written.
     pub(super) case: Option<u16>,
-}
-
-impl Default for Owner {
-    fn default() -> Self {
-        Self { root: None, case: None }
-    }
 }
 
 /// An id belongs to the request in whose line it appears first.

@@ -5,27 +5,25 @@ use super::recording::{END, LIVE, Line, Recording};
 
 /// When something was broken for everybody, in seconds of the recording's day: these parts are repeated as a whole
 /// or not at all. Between them only single requests failed.
-const OUTAGES: [(i32, i32); 12] = [
-    // Storage, qemu and network devices of several computes.
+const OUTAGES: [(i32, i32); 11] = [
+    // Disks, qemu and network devices of several hosts at once.
     (at(46, 45), at(47, 55)),
     // Agents that hang.
     (at(47, 55), at(49, 0)),
     // A policy that forbids ports.
     (at(49, 0), at(49, 22)),
-    // No inodes.
+    // No inodes, a qemu that does not start, no network devices.
     (at(50, 22), at(50, 50)),
-    // A qemu that does not start.
     (at(50, 50), at(51, 41)),
-    // No tap devices.
     (at(51, 41), at(51, 55)),
-    // No libvirt, then no agents.
+    // No libvirt; then no agents.
     (at(51, 55), at(52, 15)),
     (at(52, 15), at(54, 41)),
-    // No placement, then no glance.
+    // Neither placement nor glance.
     (at(54, 41), at(55, 30)),
-    // The broker, then the conductor, then the database, then the scheduler.
-    (at(55, 30), at(58, 29)),
-    (at(58, 29), at(59, 18)),
+    // No broker, then no conductor, then no database: each drags the next one's lines along.
+    (at(55, 30), at(59, 18)),
+    // No scheduler.
     (at(59, 18), at(60, 21)),
 ];
 
@@ -213,8 +211,9 @@ fn share_of_failing_cases(recording: &Recording, failures: f64) -> f64 {
     let booted = |line: &&Line| recording.text_of(line).windows(BOOTED.len()).any(|text| text == BOOTED);
     let computes =
         recording.files.iter().filter(|file| recording.text_of(&file.path).ends_with(b"nova-compute.log"));
-    let boots = computes.flat_map(|file| &file.lines).filter(booted).count();
-    let failed = recording.cases.iter().filter(|case| case.failed).count();
+    let lines = computes.flat_map(|file| &file.lines).filter(|line| !in_outage(line.second));
+    let boots = lines.filter(booted).count();
+    let failed = recording.cases.iter().filter(|case| case.failed && !in_outage(case.line.second)).count();
     let wanted = failures / (1.0 - failures).max(f64::EPSILON);
     (wanted * ratio(boots as u64, failed as u64)).min(1.0)
 }

@@ -215,10 +215,10 @@ fn read_host(text: &[u8], at: usize) -> Found {
     if !free {
         return None;
     }
-    if let Some(digits) = rest.strip_prefix(b"compute-").and_then(|rest| two_digits(rest)) {
+    if let Some(digits) = rest.strip_prefix(b"compute-").and_then(two_digits) {
         return Some((8, 2, Kind::Compute(digits)));
     }
-    if rest.strip_prefix(b"network-").and_then(|rest| two_digits(rest)) == Some(1) {
+    if rest.strip_prefix(b"network-").and_then(two_digits) == Some(1) {
         return Some((8, 2, Kind::Network));
     }
     let after = rest.strip_prefix(b"controller")?;

@@ -195,7 +195,7 @@ fn check_nothing_survives(recording: &Recording, files: &BTreeMap<String, Vec<u8
         let survivors = survivors
             .iter()
             .map(|id| String::from_utf8_lossy(id))
-            .filter(|id| id.trim_matches(['0', '-']) != "");
+            .filter(|id| !id.trim_matches(['0', '-']).is_empty());
         assert_eq!(survivors.collect::<Vec<_>>(), [""; 0], "{name}");
     }
 }
