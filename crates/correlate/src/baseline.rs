@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Event, Severity};
+use model::{Event, LinkKind, Outcome, Severity, Trace};
 
 /// How often each message stood in requests that succeeded: a line that healthy requests also print is no cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,15 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Learns from a request that succeeded.
+    /// Learns what a request printed, if it succeeded.
+    pub fn learn_from(&mut self, trace: &Trace) {
+        if trace.outcome == Outcome::Succeeded {
+            let own = trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Notification);
+            self.learn(own.map(|entry| &entry.event));
+        }
+    }
+
+    /// Learns from the events of a request that succeeded.
     pub fn learn<'a>(&mut self, events: impl Iterator<Item = &'a Arc<Event>>) {
         self.requests += 1;
         let mut templates: Vec<u64> =

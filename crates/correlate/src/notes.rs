@@ -9,10 +9,29 @@ use crate::baseline::Baseline;
 pub const BASELINE_KEY: &[u8] = b"baseline";
 const REQUEST_KEY: &[u8] = b"request ";
 
-/// The key of a request's summary.
+/// The key of what is remembered of a request.
 #[must_use]
-pub fn summary_key(summary: &Summary) -> Vec<u8> {
-    [REQUEST_KEY, summary.request.to_string().as_bytes()].concat()
+pub fn request_key(request: &Id) -> Vec<u8> {
+    [REQUEST_KEY, request.to_string().as_bytes()].concat()
+}
+
+/// A request that is known by its key, and not judged yet; when it was opened.
+#[derive(Serialize, Deserialize)]
+struct StoredOpening {
+    opened: i64,
+}
+
+#[must_use]
+pub fn opening_to_bytes(opened: Timestamp) -> Vec<u8> {
+    serde_json::to_vec(&StoredOpening { opened: opened.nanos() }).expect("a number is JSON")
+}
+
+/// The request under this key, and when it was opened, if it is not judged yet.
+#[must_use]
+pub fn opening_from_bytes(key: &[u8], bytes: &[u8]) -> Option<(Id, Timestamp)> {
+    let request = Id::parse(std::str::from_utf8(key.strip_prefix(REQUEST_KEY)?).ok()?)?;
+    let stored: StoredOpening = serde_json::from_slice(bytes).ok()?;
+    Some((request, Timestamp::from_nanos(stored.opened)))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,7 +150,12 @@ mod tests {
             services: 4,
             hosts: 3,
         };
-        assert_eq!(summary_from_bytes(&summary_key(&summary), &summary_to_bytes(&summary)), Some(summary));
+        let key = request_key(&summary.request);
+        assert_eq!(opening_from_bytes(&key, &summary_to_bytes(&summary)), None);
+        assert_eq!(summary_from_bytes(&key, &opening_to_bytes(summary.start)), None);
+        let opening = Some((summary.request.clone(), summary.start));
+        assert_eq!(opening_from_bytes(&key, &opening_to_bytes(summary.start)), opening);
+        assert_eq!(summary_from_bytes(&key, &summary_to_bytes(&summary)), Some(summary));
         assert_eq!(summary_from_bytes(BASELINE_KEY, b"{}"), None);
         let baseline = Baseline { requests: 2, seen: [(u64::MAX, 1), (3, 2)].into() };
         assert_eq!(baseline_from_bytes(&baseline_to_bytes(&baseline)), Some(baseline));

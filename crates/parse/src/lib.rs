@@ -24,7 +24,7 @@ mod derive;
 
 pub use annotator::Annotator;
 pub use clock::Zone;
-pub use knowledge::{Action, Daemon, FilterError, Finding, Knowledge, MessageLink, NamedIds};
+pub use knowledge::{Action, Daemon, FilterError, Finding, Glance, Knowledge, MessageLink, NamedIds};
 
 /// The header parser of oslo.log alone, for the benchmark: whether the line is one of its.
 #[doc(hidden)]

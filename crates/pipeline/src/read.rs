@@ -1,11 +1,15 @@
 //! Lines: from a text, through the first look, into the store.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
+
+use correlate::notes;
 
 use index::{SourceId, Writer};
 use ingest::{Checkpoint, ReadError, Reader, Resume, Skipped};
-use model::{Annotation, Defect, Line, Severity, Source, Timestamp};
+use model::{Annotation, Defect, Id, Line, Severity, Source, Timestamp};
 use parse::{Annotator, Knowledge};
 
 use crate::error::ImportError;
@@ -20,7 +24,17 @@ pub(crate) struct Import<'a> {
     /// Known from earlier imports, and from this one: the same file may be named twice.
     known: Vec<(SourceId, Checkpoint)>,
     done: Vec<index::Checkpoint>,
+    /// The requests that the lines since the last commit show to be worth judging, and when they were opened.
+    opened: HashMap<Id, Timestamp>,
     pub(crate) report: Report,
+}
+
+/// A text that is being read.
+struct Text {
+    id: SourceId,
+    source: Arc<Source>,
+    annotator: Annotator,
+    file: FileReport,
 }
 
 impl<'a> Import<'a> {
@@ -31,7 +45,7 @@ impl<'a> Import<'a> {
         let known = stored
             .filter_map(|stored| Some((stored.source, Checkpoint::from_bytes(&stored.state)?)))
             .collect();
-        Ok(Self { options, knowledge, writer, known, done: Vec::new(), report: Report::default() })
+        Ok(Self { options, knowledge, writer, known, done: Vec::new(), opened: HashMap::new(), report: Report::default() })
     }
 
     pub(crate) fn note_unread(&mut self, skipped: Vec<Skipped>, problems: &[ReadError]) {
@@ -77,11 +91,12 @@ impl<'a> Import<'a> {
             let nanos = i64::try_from(written.as_nanos()).unwrap_or(i64::MAX);
             annotator = annotator.with_year_hint(Timestamp::from_nanos(nanos));
         }
-        self.read_lines(&mut reader, id, &mut annotator, &mut file, advance)?;
+        let mut text = Text { id, source: Arc::new(source), annotator, file };
+        self.read_lines(&mut reader, &mut text, advance)?;
 
         let checkpoint = reader.checkpoint(host.as_deref());
-        file.lines = checkpoint.lines;
-        self.report.files.push(file);
+        text.file.lines = checkpoint.lines;
+        self.report.files.push(text.file);
         self.done.retain(|done| done.source != id);
         self.done.push(index::Checkpoint { source: id, state: checkpoint.to_bytes() });
         self.known.retain(|(known, _)| *known != id);
@@ -92,9 +107,7 @@ impl<'a> Import<'a> {
     fn read_lines(
         &mut self,
         reader: &mut Reader<'_>,
-        id: SourceId,
-        annotator: &mut Annotator,
-        file: &mut FileReport,
+        text: &mut Text,
         advance: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), ImportError> {
         loop {
@@ -109,27 +122,40 @@ impl<'a> Import<'a> {
             let cut = batch.cut;
             let lines = batch.lines.into_iter();
             let annotated: Vec<(Line, Annotation)> =
-                lines.map(|line| self.annotate(line, &cut, annotator)).collect();
+                lines.map(|line| self.annotate(line, &cut, text)).collect();
             for (line, annotation) in &annotated {
                 self.report.bytes += line.text.len() as u64 + 1;
-                file.count(line, annotation);
+                text.file.count(line, annotation);
                 self.report.stretch(annotation);
             }
-            self.writer.append(id, &annotated).map_err(|source| ImportError::Write { source })?;
-            if advance(&file.path).is_break() {
+            self.writer.append(text.id, &annotated).map_err(|source| ImportError::Write { source })?;
+            if advance(&text.file.path).is_break() {
                 self.report.interrupted = true;
                 return Ok(());
             }
         }
     }
 
-    fn annotate(&self, mut line: Line, cut: &[u64], annotator: &mut Annotator) -> (Line, Annotation) {
-        let mut annotation = annotator.annotate(&mut line);
+    fn annotate(&mut self, mut line: Line, cut: &[u64], text: &mut Text) -> (Line, Annotation) {
+        let mut annotation = text.annotator.annotate(&mut line);
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        annotation.notable = annotation.severity < Severity::Warning && self.knowledge.is_notable(&line.text);
+        let glance = self.knowledge.glance(&line.text);
+        annotation.notable = annotation.severity < Severity::Warning && glance.notable;
+        if glance.opens && annotation.continues.is_none() {
+            self.open(text, &line, &annotation);
+        }
         (line, annotation)
+    }
+
+    /// Notes the request that a line shows to be worth judging.
+    fn open(&mut self, text: &Text, line: &Line, annotation: &Annotation) {
+        let event = self.knowledge.event(&text.source, std::slice::from_ref(line), annotation);
+        if let (Some(request), Some(at)) = (correlate::opens(&event), event.timestamp) {
+            let opened = self.opened.entry(request).or_insert(at);
+            *opened = at.min(*opened);
+        }
     }
 
     fn locate(&self, path: &str) -> Source {
@@ -144,6 +170,9 @@ impl<'a> Import<'a> {
 
     /// Everything that was read becomes durable, with how far it was read.
     pub(crate) fn commit(mut self) -> Result<(Report, Writer), ImportError> {
+        let opened = self.opened.drain();
+        let notes = opened.map(|(request, at)| (notes::request_key(&request), notes::opening_to_bytes(at)));
+        self.writer.put_summaries(notes.collect());
         self.writer.commit(self.done).map_err(|source| ImportError::Write { source })?;
         Ok((self.report, self.writer))
     }
