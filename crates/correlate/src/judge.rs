@@ -178,10 +178,9 @@ fn add_predecessor(
         symptom.mentions.iter().filter(|mention| mention.kind.joins() && mention.kind != IdKind::Device);
     for resource in resources {
         let earlier = requests_of(&resource.id, evidence).into_iter().filter(|earlier| earlier != request);
-        let failed =
-            earlier.map(|earlier| judge_alone(&earlier, evidence, baseline, false)).filter(|case| {
-                case.verdict.outcome == Outcome::Failed && Some(case.trace.time.start) < symptom.timestamp
-            });
+        let failed = earlier.map(|earlier| judge_alone(&earlier, evidence, baseline, false)).filter(|case| {
+            case.verdict.outcome == Outcome::Failed && Some(case.trace.time.start) < symptom.timestamp
+        });
         let Some(case) = failed.last() else { continue };
         for entry in case.trace.entries {
             let confidence = entry.link.confidence * 0.9;

@@ -1,6 +1,6 @@
 //! What is remembered of requests, as bytes for a store that does not look inside: a list needs no second judgement.
 
-use model::{Id, Outcome, Summary, Timestamp};
+use model::{Id, Outcome, Summary, TemplateId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
@@ -118,7 +118,7 @@ pub fn summary_from_bytes(key: &[u8], bytes: &[u8]) -> Option<Summary> {
 #[must_use]
 pub fn baseline_to_bytes(baseline: &Baseline) -> Vec<u8> {
     let mut seen: Vec<(u64, u64)> =
-        baseline.seen.iter().map(|(template, count)| (*template, *count)).collect();
+        baseline.seen.iter().map(|(template, count)| (template.0, *count)).collect();
     seen.sort_unstable();
     serde_json::to_vec(&StoredBaseline { requests: baseline.requests, seen }).expect("numbers are JSON")
 }
@@ -126,7 +126,8 @@ pub fn baseline_to_bytes(baseline: &Baseline) -> Vec<u8> {
 #[must_use]
 pub fn baseline_from_bytes(bytes: &[u8]) -> Option<Baseline> {
     let stored: StoredBaseline = serde_json::from_slice(bytes).ok()?;
-    Some(Baseline { requests: stored.requests, seen: stored.seen.into_iter().collect() })
+    let seen = stored.seen.into_iter().map(|(template, count)| (TemplateId(template), count)).collect();
+    Some(Baseline { requests: stored.requests, seen })
 }
 
 #[cfg(test)]
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(opening_from_bytes(&key, &opening_to_bytes(summary.start)), opening);
         assert_eq!(summary_from_bytes(&key, &summary_to_bytes(&summary)), Some(summary));
         assert_eq!(summary_from_bytes(BASELINE_KEY, b"{}"), None);
-        let baseline = Baseline { requests: 2, seen: [(u64::MAX, 1), (3, 2)].into() };
+        let baseline = Baseline { requests: 2, seen: [(TemplateId(u64::MAX), 1), (TemplateId(3), 2)].into() };
         assert_eq!(baseline_from_bytes(&baseline_to_bytes(&baseline)), Some(baseline));
     }
 }

@@ -7,8 +7,8 @@ use model::{Event, Id, Timestamp};
 
 use crate::baseline::Baseline;
 use crate::judge::{Case, judge_request};
-use crate::opening::opens;
 use crate::memory::Memory;
+use crate::opening::opens;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

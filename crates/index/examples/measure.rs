@@ -94,6 +94,7 @@ fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
                 continues: before.map(|(head, _)| head).filter(|head| time.is_none() && *head < number),
                 defect: None,
                 notable: false,
+                template: None,
             };
             (Line { number, text: text.to_vec() }, annotation)
         })

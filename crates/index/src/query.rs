@@ -84,6 +84,7 @@ fn with_tokens(reader: &Reader, segment: &Segment, text: &str, compounds: bool) 
     tokens(lower.as_bytes(), |piece| {
         let found = match piece {
             Piece::Id(id) => marked(blocks, &reader.noted(segment.blocks_with_id(id.stable_hash()))),
+            piece if !piece.is_indexed() => return,
             Piece::Word(word) if may_be_in_uuid(word) => return,
             Piece::Word(word) => with_word(reader, segment, word),
             Piece::Compound(word) if compounds => with_word(reader, segment, word),

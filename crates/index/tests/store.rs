@@ -31,6 +31,7 @@ fn annotation(number: u64) -> Annotation {
         continues: None,
         defect: None,
         notable: false,
+        template: None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::header::{Continuation, Header, Stamp};
 use crate::mask::Masker;
 use crate::open_heads::{Head, Key, OpenHeads};
+use crate::template::template;
 use crate::text;
 
 /// Lines without a prefix that one head may gather: libvirt's XML and dumps of options have some hundred.
@@ -85,6 +86,7 @@ impl Annotator {
             continues: continued.map(|head| head.line),
             defect,
             notable: false,
+            template: continued.is_none().then(|| template(&header.body, header.logger.as_deref())),
         }
     }
 

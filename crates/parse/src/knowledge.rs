@@ -116,7 +116,10 @@ impl Knowledge {
     #[must_use]
     pub fn glance(&self, line: &[u8]) -> Glance {
         self.glances.at(line, || {
-            let calls = self.access.telling_literals().map(|literal| (literal, Glance { opens: true, ..Glance::default() }));
+            let calls = self
+                .access
+                .telling_literals()
+                .map(|literal| (literal, Glance { opens: true, ..Glance::default() }));
             self.signatures.telling_literals().chain(calls).collect()
         })
     }

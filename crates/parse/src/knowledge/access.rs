@@ -111,7 +111,11 @@ impl Access {
         }
         let changes = calls.iter().filter(|call| !call.read && !call.internal);
         let openings = changes.map(|call| format!("{} ", call.method)).collect();
-        Ok(Self { calls, openings, front_ends: front_ends.into_iter().map(|(_, entry)| entry.daemon).collect() })
+        Ok(Self {
+            calls,
+            openings,
+            front_ends: front_ends.into_iter().map(|(_, entry)| entry.daemon).collect(),
+        })
     }
 
     /// By the first call whose template the path ends with.

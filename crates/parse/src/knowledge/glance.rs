@@ -27,11 +27,7 @@ struct Automaton {
 }
 
 impl Glances {
-    pub(super) fn at<'a>(
-        &self,
-        line: &[u8],
-        literals: impl FnOnce() -> Vec<(&'a str, Glance)>,
-    ) -> Glance {
+    pub(super) fn at<'a>(&self, line: &[u8], literals: impl FnOnce() -> Vec<(&'a str, Glance)>) -> Glance {
         let Some(automaton) = self.automaton.get_or_init(|| Automaton::new(&literals())) else {
             return Glance { notable: true, opens: true };
         };

@@ -170,12 +170,7 @@ impl Signatures {
         }
         let enabled = vec![true; rules.len()];
         let patterns = Arc::new(PatternSet::new(patterns));
-        Ok(Self {
-            rules: Arc::new(rules),
-            patterns,
-            owners: Arc::new(owners),
-            enabled,
-        })
+        Ok(Self { rules: Arc::new(rules), patterns, owners: Arc::new(owners), enabled })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Signature>> {
