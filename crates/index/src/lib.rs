@@ -35,4 +35,5 @@ pub use error::{Damage, StoreError};
 pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
 pub use reader::{Reader, Stats, StoredEvent};
+pub use words::stamp_length;
 pub use writer::{Options, Writer};

@@ -1,6 +1,6 @@
 //! Which blocks hold a word. A line's words are its runs of letters, digits and `_`, in lower case, and its compounds:
 //! words joined by `.`, `/` or `-`, as in `nova.compute.manager`. Ids are no words (`ids` finds them), nor are long
-//! numbers: a dictionary of a million terms that stand once each is slow to write and finds nothing that a look at
+//! numbers, nor the time that a line begins with: a dictionary of a million terms that stand once each is slow to write and finds nothing that a look at
 //! the block would not find.
 
 use std::collections::HashMap;
@@ -228,20 +228,22 @@ impl WordsWriter {
         self.block += 1;
         words.clear();
         let mut ids = Vec::new();
-        tokens(text, |piece| {
-            let word = match &piece {
-                Piece::Id(id) => return ids.push(id.stable_hash()),
-                Piece::Word(word) | Piece::Compound(word) => *word,
-            };
-            let hash = hash_in_lower_case(word);
-            if let Some(last) = seen.get_mut(&hash) {
-                if std::mem::replace(last, self.block) != self.block {
+        each_without_stamp(text, |line| {
+            tokens(line, |piece| {
+                let word = match &piece {
+                    Piece::Id(id) => return ids.push(id.stable_hash()),
+                    Piece::Word(word) | Piece::Compound(word) => *word,
+                };
+                let hash = hash_in_lower_case(word);
+                if let Some(last) = seen.get_mut(&hash) {
+                    if std::mem::replace(last, self.block) != self.block {
+                        push_word(word, words);
+                    }
+                } else if piece.is_indexed() {
+                    seen.insert(hash, self.block);
                     push_word(word, words);
                 }
-            } else if piece.is_indexed() {
-                seen.insert(hash, self.block);
-                push_word(word, words);
-            }
+            })
         });
         ids.sort_unstable();
         ids.dedup();
@@ -258,6 +260,34 @@ impl WordsWriter {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The numbers of the time at the beginning of nearly every line would be half of all words, and nobody looks for a time
+/// among words.
+fn each_without_stamp<'a>(text: &'a [u8], mut visit: impl FnMut(&'a [u8])) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        visit(&line[stamp_length(line)..]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+}
+
+/// Of a time like `2026-11-21 03:28:16.763` or `2026-11-21T03:28:16` that a line begins with; else 0.
+#[must_use]
+pub fn stamp_length(line: &[u8]) -> usize {
+    const SHAPE: &[u8; 19] = b"0000-00-00 00:00:00";
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b' ' => matches!(byte, b' ' | b'T'),
+        _ => byte == shape,
+    };
+    if line.len() < SHAPE.len() || !line.iter().zip(SHAPE).all(fits) {
+        return 0;
+    }
+    let fraction = line[SHAPE.len()..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b','));
+    SHAPE.len() + fraction.count()
 }
 
 fn push_word(word: &[u8], words: &mut String) {

@@ -149,7 +149,8 @@ impl<'a> Import<'a> {
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        let glance = self.knowledge.glance(&line.text);
+        let message = line.text.get(text.annotator.message_start()..).unwrap_or_default();
+        let glance = self.knowledge.glance(message);
         annotation.notable = annotation.severity < Severity::Warning && glance.notable;
         if glance.opens && annotation.continues.is_none() {
             self.open(text, &line, &annotation);
