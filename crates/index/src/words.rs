@@ -194,6 +194,8 @@ pub(crate) struct WordsWriter {
     /// The hash of each word, and the block that it was last seen in.
     seen: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
     block: u32,
+    /// The words of this block that were met last, by the end of their hash: half of all words are met again at once.
+    recent: Vec<u64>,
     /// The words of this block, a line feed after each.
     words: String,
 }
@@ -218,14 +220,16 @@ impl WordsWriter {
             field,
             seen: HashMap::default(),
             block: 0,
+            recent: vec![0; RECENT],
             words: String::new(),
         })
     }
 
     /// Indexes the text of the next block; gives the hashes of its ids, sorted.
     pub(crate) fn add(&mut self, text: &[u8]) -> Result<Vec<u64>, TantivyError> {
-        let Self { seen, words, .. } = self;
+        let Self { seen, words, recent, .. } = self;
         self.block += 1;
+        recent.fill(0);
         words.clear();
         let mut ids = Vec::new();
         each_without_stamp(text, |line| {
@@ -235,6 +239,10 @@ impl WordsWriter {
                     Piece::Word(word) | Piece::Compound(word) => *word,
                 };
                 let hash = hash_in_lower_case(word);
+                let slot = &mut recent[hash.to_le_bytes()[0] as usize];
+                if std::mem::replace(slot, hash) == hash {
+                    return;
+                }
                 if let Some(last) = seen.get_mut(&hash) {
                     if std::mem::replace(last, self.block) != self.block {
                         push_word(word, words);
@@ -289,6 +297,9 @@ pub fn stamp_length(line: &[u8]) -> usize {
     let fraction = line[SHAPE.len()..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b','));
     SHAPE.len() + fraction.count()
 }
+
+/// As many as a byte has values.
+const RECENT: usize = 256;
 
 fn push_word(word: &[u8], words: &mut String) {
     if let Ok(word) = std::str::from_utf8(word) {
