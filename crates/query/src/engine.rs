@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
-use index::{Damage, Reader, SourceId, StoreError, StoredEvent};
+use index::{Damage, Limits, Reader, SourceId, StoreError, StoredEvent};
 use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
@@ -103,7 +103,8 @@ impl Engine {
     /// Up to `limit` events that match, the newest first.
     pub fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, QueryError> {
         let expression = grammar::parse(query, now)?;
-        let found = self.reader.search(&plan(&expression), limit, &mut |stored| {
+        let limits = Limits { events: limit, ..Limits::NONE };
+        let found = self.reader.search(&plan(&expression), &limits, &mut |stored| {
             let text = String::from_utf8_lossy(&stored.lines.iter().fold(Vec::new(), |mut text, line| {
                 text.extend_from_slice(&line.text);
                 text.push(b'\n');
@@ -112,7 +113,7 @@ impl Engine {
             .to_lowercase();
             matches(&expression, &self.event(stored), &text)
         });
-        Ok(found.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
+        Ok(found.events.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
     }
 
     /// What was found out about requests when they were imported, the newest first.
