@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
-use index::{Damage, Reader, SourceId, StoreError, StoredEvent};
+use index::{Damage, Limits, Reader, SourceId, StoreError, StoredEvent};
 use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
@@ -103,10 +103,11 @@ impl Engine {
     /// Up to `limit` events that match, the newest first.
     pub fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, QueryError> {
         let expression = grammar::parse(query, now)?;
-        let found = self.reader.search(&plan(&expression), limit, &mut |stored| {
+        let limits = Limits { events: limit, ..Limits::NONE };
+        let found = self.reader.search(&plan(&expression), &limits, &mut |stored| {
             matches(&expression, &self.event(stored), &searched_text(stored))
         });
-        Ok(found.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
+        Ok(found.events.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
     }
 
     /// What was found out about requests when they were imported, the newest first.
