@@ -49,7 +49,7 @@ pub use error::{Damage, StoreError};
 pub use fresh::Fresh;
 pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
-pub use reader::{Reader, Stats, StoredEvent};
+pub use reader::{Place, Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
 pub use words::stamp_length;
 pub use writer::{Dropped, Options, Writer};
