@@ -35,7 +35,7 @@ struct Lessons {
 }
 
 impl Lessons {
-    const FIRST: u64 = 2000;
+    const FIRST: u64 = 1000;
     const ONE_IN: u64 = 16;
 
     fn next(&mut self) -> bool {
