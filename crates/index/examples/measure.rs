@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use index::{Options, Query, Reader, Writer};
+use index::{Limits, Options, Query, Reader, Writer};
 use model::{Annotation, Id, Line, Severity, Source, TimeRange, Timestamp};
 
 fn main() {
@@ -24,7 +24,15 @@ fn main() {
             let start = Instant::now();
             let events = match Id::parse(text) {
                 Some(id) => reader.lines_with(&id, TimeRange::ALL),
-                None => reader.search(&Query::Word(text.clone()), 50, &mut |_| true),
+                None => {
+                    reader
+                        .search(
+                            &Query::Word(text.clone()),
+                            &Limits { events: 50, ..Limits::NONE },
+                            &mut |_| true,
+                        )
+                        .events
+                }
             };
             println!("{round} {text}: {} events, {:?}", events.len(), start.elapsed());
         }
@@ -60,6 +68,9 @@ fn import(folder: &Path, store: &Path) {
         rows.chunks(4096).for_each(|rows| writer.append(id, rows).expect("space"));
     }
     writer.commit(Vec::new()).expect("space");
+    let (settling, settling_cpu) = (Instant::now(), cpu_time());
+    writer.settle().expect("space");
+    println!("settle: wall {:?}, CPU {:?}", settling.elapsed(), cpu_time() - settling_cpu);
     let (wall, cpu) = (start.elapsed(), cpu_time() - cpu);
     let disk = size(store);
     let megabytes = raw as f64 / 1e6;
@@ -67,6 +78,11 @@ fn import(folder: &Path, store: &Path) {
         "{megabytes:.1} MB, wall {wall:?}, CPU {cpu:?}: {:.1} MB per CPU second",
         megabytes / cpu.as_secs_f64()
     );
+    for part in ["blocks", "words", "summaries", "manifest"] {
+        let bytes: u64 =
+            files_of(store).iter().filter(|(name, _)| name.contains(part)).map(|(_, size)| size).sum();
+        println!("{part}: {:.2} MB", bytes as f64 / 1e6);
+    }
     println!("on disk {:.1} MB: {:.3} of raw", disk as f64 / 1e6, disk as f64 / raw as f64);
 }
 
@@ -119,9 +135,13 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn size(folder: &Path) -> u64 {
+    files_of(folder).iter().map(|(_, size)| size).sum()
+}
+
+fn files_of(folder: &Path) -> Vec<(String, u64)> {
     let mut files = Vec::new();
     walk(folder, &mut files);
-    files.iter().map(|file| file.metadata().expect("a file").len()).sum()
+    files.iter().map(|file| (file.display().to_string(), file.metadata().expect("a file").len())).collect()
 }
 
 /// Of this process, all threads, in the kernel's ticks of 10 ms.

@@ -1,18 +1,20 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use model::{Annotation, Defect, Line, Severity, Timestamp, scan_ids};
+use memchr::memmem;
+use model::{Annotation, Defect, Id, Line, Severity, Timestamp, scan_ids};
 
 use crate::codec::{Decoder, Encoder};
 
 /// A block is full at this many lines …
-pub(crate) const MAX_LINES: usize = 256;
+pub(crate) const MAX_LINES: usize = 1024;
 /// … or this many bytes.
 pub(crate) const MAX_BYTES: usize = 256 << 10;
 
 /// Consecutive lines of one source: the columns of a table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) numbers: Vec<u64>,
     pub(crate) annotations: Vec<Annotation>,
@@ -35,14 +37,10 @@ impl Rows {
     pub(crate) fn head(&self, row: usize) -> u64 {
         self.annotations[row].continues.unwrap_or(self.numbers[row])
     }
-
-    pub(crate) fn row_of(&self, number: u64) -> Option<usize> {
-        self.numbers.binary_search(&number).ok()
-    }
 }
 
 /// Lines that wait until they fill a block.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) rows: Rows,
     pub(crate) text: Vec<u8>,
@@ -70,6 +68,10 @@ impl Draft {
         self.text.truncate(self.rows.ends.last().copied().unwrap_or(0));
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rows.numbers.is_empty()
+    }
+
     pub(crate) const fn is_full(&self) -> bool {
         self.rows.len() >= MAX_LINES || self.text.len() >= MAX_BYTES
     }
@@ -80,20 +82,67 @@ impl Draft {
 pub(crate) struct Block {
     pub(crate) rows: Rows,
     pub(crate) text: OnceLock<Vec<u8>>,
-    /// The ids of the lines: (hash, row), sorted.
+    /// How often somebody has asked for an id.
+    asked: AtomicUsize,
+    /// The ids of the lines: (hash, row), sorted; for blocks that are asked again and again.
     ids: OnceLock<Vec<(u64, usize)>>,
+    /// The lines that go on with an event: (number of its head, row), sorted.
+    continuing: OnceLock<Vec<(u64, usize)>>,
 }
 
 impl Block {
     pub(crate) const fn new(rows: Rows) -> Self {
-        Self { rows, text: OnceLock::new(), ids: OnceLock::new() }
+        Self {
+            rows,
+            text: OnceLock::new(),
+            asked: AtomicUsize::new(0),
+            ids: OnceLock::new(),
+            continuing: OnceLock::new(),
+        }
     }
 
-    /// The rows that name the id. Needs the text.
-    pub(crate) fn rows_with(&self, hash: u64) -> impl Iterator<Item = usize> + '_ {
-        let ids = self.ids.get_or_init(|| self.scan());
-        let start = ids.partition_point(|(other, _)| *other < hash);
-        ids.iter().skip(start).take_while(move |(other, _)| *other == hash).map(|(_, row)| *row)
+    pub(crate) fn of_draft(draft: &Draft) -> Self {
+        let block = Self::new(draft.rows.clone());
+        block.text.get_or_init(|| draft.text.clone());
+        block
+    }
+
+    /// The rows that name the id, in order. Needs the text.
+    pub(crate) fn rows_with(&self, id: &Id) -> Vec<usize> {
+        // To read all ids of a block costs as much as to look for one a few times.
+        const FEW: usize = 4;
+        if self.asked.fetch_add(1, Ordering::Relaxed) < FEW {
+            self.search(id)
+        } else {
+            paired(self.ids.get_or_init(|| self.scan()), id.stable_hash())
+        }
+    }
+
+    /// The rows of the event with this head, in order.
+    pub(crate) fn rows_of(&self, head: u64) -> Vec<usize> {
+        let itself = self.rows.numbers.binary_search(&head).ok();
+        let itself = itself.filter(|row| self.rows.annotations[*row].continues.is_none());
+        let continuing = self.continuing.get_or_init(|| {
+            let annotations = self.rows.annotations.iter().enumerate();
+            let mut rows: Vec<_> =
+                annotations.filter_map(|(row, annotation)| Some((annotation.continues?, row))).collect();
+            rows.sort_unstable();
+            rows
+        });
+        itself.into_iter().chain(paired(continuing, head)).collect()
+    }
+
+    fn search(&self, id: &Id) -> Vec<usize> {
+        let lower = self.text.get().map(|text| text.to_ascii_lowercase()).unwrap_or_default();
+        let needle = needle(id);
+        let mut rows = Vec::new();
+        for at in memmem::find_iter(&lower, needle.as_bytes()) {
+            let row = self.rows.ends.partition_point(|end| *end < at);
+            if rows.last() != Some(&row) && self.names(row, id) {
+                rows.push(row);
+            }
+        }
+        rows
     }
 
     fn scan(&self) -> Vec<(u64, usize)> {
@@ -106,10 +155,32 @@ impl Block {
         ids
     }
 
+    fn names(&self, row: usize, id: &Id) -> bool {
+        let mut named = false;
+        scan_ids(self.line(row), |found| named |= found.id == *id);
+        named
+    }
+
     /// Empty when the text is not there.
     pub(crate) fn line(&self, row: usize) -> &[u8] {
         self.text.get().and_then(|text| text.get(self.rows.range(row))).unwrap_or_default()
     }
+}
+
+/// What stands beside a key in a sorted list of pairs.
+fn paired(pairs: &[(u64, usize)], key: u64) -> Vec<usize> {
+    let start = pairs.partition_point(|(other, _)| *other < key);
+    pairs.iter().skip(start).take_while(|(other, _)| *other == key).map(|(_, row)| *row).collect()
+}
+
+/// Characters that stand in a row, in lower case, wherever the id is written in whatever spelling: the digits of a UUID
+/// before its first dash, the end of a name, whose prefix may differ. To look for them is many times faster than to
+/// read all ids of a block.
+fn needle(id: &Id) -> String {
+    const LENGTH: usize = 8;
+    let text = id.to_string();
+    let start = if id.uuid().is_some() { 0 } else { text.len().saturating_sub(LENGTH) };
+    text.get(start..).map(|tail| tail.chars().take(LENGTH).collect()).unwrap_or_default()
 }
 
 /// Whether lines are at a level, one bit for each.

@@ -1,15 +1,16 @@
 //! The store: lines, words and ids on disk.
 //!
-//! Lines are kept as they were written, in compressed *blocks* of up to 256 consecutive lines of one source. Blocks
-//! are gathered in immutable *segments*; each has an inverted index of the words of its blocks (tantivy) and a sorted
-//! table of the ids in them. Read [`Writer`], then [`Reader`]; `segment` shows what lies on the disk:
+//! Lines are kept as they were written, in compressed *blocks* of consecutive lines of one source. Blocks are gathered
+//! in immutable *segments*, each of one UTC day; segments are put together as they get many. Read [`Writer`], then
+//! [`Reader`]; this lies on the disk:
 //!
 //! ```text
-//! manifest                  what is committed: segments, sources, checkpoints, summary files
+//! manifest                  what is committed: segments, sources, checkpoints, summary files; twice
 //! lock                      held by the one writer
-//! segments/7/lines          blocks, compressed
-//! segments/7/directory      where each block lies, its source, times and levels; checksums
-//! segments/7/ids            (hash of an id, block), sorted
+//! segments/7/blocks         compressed blocks; behind them
+//!                             (hash of an id, block), sorted, in pages
+//!                             tables: where each block lies, its source, lines, times and levels; twice
+//!                             a footer: where all that begins; twice
 //! segments/7/words/         tantivy: one document a block
 //! summaries/3               key, value, key, value, …
 //! ```
@@ -18,21 +19,37 @@
 
 mod query;
 mod reader;
+mod search;
+mod view;
+
+mod fresh;
 mod writer;
+
+mod compaction;
+mod merge;
+mod words_merge;
 
 mod manifest;
 
 mod block;
+mod open_segment;
 mod segment;
+mod segment_writer;
 
+mod directory;
+mod footer;
 mod ids;
+mod table;
 mod words;
 
 mod codec;
 mod error;
 
 pub use error::{Damage, StoreError};
+pub use fresh::Fresh;
 pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
-pub use reader::{Reader, Stats, StoredEvent};
-pub use writer::{Options, Writer};
+pub use reader::{Place, Reader, Stats, StoredEvent};
+pub use search::{Cursor, Limits, Page};
+pub use words::stamp_length;
+pub use writer::{Dropped, Options, Writer};

@@ -2,9 +2,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use model::Source;
+use model::{Source, TimeRange, Timestamp};
 
 use crate::StoreError;
+use crate::block::intern;
 use crate::codec::{Decoder, Encoder};
 
 /// A source of this store. A file that was rewritten is another source than before.
@@ -21,10 +22,16 @@ pub struct Checkpoint {
 /// What is committed. The only file that is ever replaced.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Manifest {
-    /// Oldest first.
-    pub(crate) segments: Vec<u64>,
+    /// In order of their numbers.
+    pub(crate) segments: Vec<SegmentInfo>,
+    /// The names of formats; blocks refer to them by place.
+    pub(crate) formats: Vec<&'static str>,
     /// A source's id is its place.
     pub(crate) sources: Vec<Source>,
+    /// The number of each source's last line.
+    pub(crate) ends: Vec<u64>,
+    /// Lines that were read again since their segment was written.
+    pub(crate) dead: Vec<Dead>,
     pub(crate) checkpoints: Vec<Checkpoint>,
     /// Files of summaries, oldest first.
     pub(crate) summaries: Vec<u64>,
@@ -32,8 +39,34 @@ pub(crate) struct Manifest {
     pub(crate) next: u64,
 }
 
+/// What is known of a segment without opening it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SegmentInfo {
+    pub(crate) number: u64,
+    /// The UTC day whose lines it holds, counted from 1970-01-01.
+    pub(crate) day: i64,
+    pub(crate) blocks: u64,
+    pub(crate) lines: u64,
+    /// Bytes of text.
+    pub(crate) raw: u64,
+    /// Bytes of all its files.
+    pub(crate) disk: u64,
+    /// The other way round when no line has a time.
+    pub(crate) time: TimeRange,
+    /// Some line has no time.
+    pub(crate) untimed: bool,
+}
+
+/// In this segment, lines of the source from this number on are there again, newer, in another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dead {
+    pub(crate) segment: u64,
+    pub(crate) source: SourceId,
+    pub(crate) from: u64,
+}
+
 /// The format of the whole store. Raise it with every change that an older reader would misread.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const TITLE: &str = "culprit store ";
 
 impl Manifest {
@@ -47,11 +80,16 @@ impl Manifest {
             io::ErrorKind::NotFound => StoreError::Missing { path: store.to_owned() },
             _ => StoreError::io("read", &path)(error),
         })?;
-        let found = title(&bytes).ok_or_else(|| StoreError::Damaged { path: path.clone() })?;
-        if found != FORMAT.to_string() {
-            return Err(StoreError::Version { path: store.to_owned(), found, supported: FORMAT });
+        let damaged = || StoreError::Damaged { path: path.clone() };
+        // A byte of the title may be the one that is wrong: what reads back as a manifest is one.
+        if let Some(manifest) = Self::decode(&bytes) {
+            return Ok(manifest);
         }
-        Self::decode(&bytes).ok_or(StoreError::Damaged { path })
+        let found = title(&bytes).ok_or_else(damaged)?;
+        if found == FORMAT.to_string() {
+            return Err(damaged());
+        }
+        Err(StoreError::Version { path: store.to_owned(), found, supported: FORMAT })
     }
 
     /// Makes this manifest the valid one, in one step: whoever looks sees the old one or the new one, also after a
@@ -64,17 +102,33 @@ impl Manifest {
         sync_folder(store)
     }
 
+    /// Twice: a wrong byte in one copy costs nothing.
     fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.encode_copy();
+        bytes.extend_from_within(..);
+        bytes
+    }
+
+    fn encode_copy(&self) -> Vec<u8> {
         let mut out = Encoder(format!("{TITLE}{FORMAT}\n").into_bytes());
         out.number(self.next);
         out.number(self.segments.len() as u64);
-        self.segments.iter().for_each(|segment| out.number(*segment));
+        self.segments.iter().for_each(|segment| segment.encode(&mut out));
+        out.number(self.formats.len() as u64);
+        self.formats.iter().for_each(|format| out.bytes(format.as_bytes()));
         out.number(self.sources.len() as u64);
-        for source in &self.sources {
+        for (source, end) in self.sources.iter().zip(&self.ends) {
             out.bytes(source.path.as_bytes());
             for field in [&source.host, &source.service, &source.daemon] {
                 out.optional(field.as_deref());
             }
+            out.number(*end);
+        }
+        out.number(self.dead.len() as u64);
+        for dead in &self.dead {
+            out.number(dead.segment);
+            out.number(dead.source.0.into());
+            out.number(dead.from);
         }
         out.number(self.checkpoints.len() as u64);
         for checkpoint in &self.checkpoints {
@@ -87,27 +141,80 @@ impl Manifest {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
+        Self::copies(bytes).into_iter().find_map(Self::decode_copy)
+    }
+
+    fn copies(bytes: &[u8]) -> [&[u8]; 2] {
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        [first, second]
+    }
+
+    /// How many of the two copies are good.
+    pub(crate) fn good_copies(bytes: &[u8]) -> usize {
+        let copies = Self::copies(bytes).into_iter();
+        copies.filter(|copy| Self::decode_copy(copy).is_some()).count()
+    }
+
+    fn decode_copy(bytes: &[u8]) -> Option<Self> {
         Decoder::unseal(bytes)?;
-        let body = bytes
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .and_then(|end| bytes.get(end + 1..bytes.len() - 8))?;
-        let from = &mut Decoder::new(body);
+        let title = format!("{TITLE}{FORMAT}\n");
+        let body = bytes.strip_prefix(title.as_bytes())?;
+        let from = &mut Decoder::new(body.get(..body.len().checked_sub(8)?)?);
+        let next = from.number()?;
+        let segments = from.list(SegmentInfo::decode)?;
+        let formats = from.list(Decoder::text)?.iter().map(|name| intern(name)).collect();
+        let sources = from.list(|from| {
+            let source = Source {
+                path: from.text()?,
+                host: from.optional()?,
+                service: from.optional()?,
+                daemon: from.optional()?,
+            };
+            Some((source, from.number()?))
+        })?;
+        let (sources, ends) = sources.into_iter().unzip();
         Some(Self {
-            next: from.number()?,
-            segments: from.list(Decoder::number)?,
-            sources: from.list(|from| {
-                Some(Source {
-                    path: from.text()?,
-                    host: from.optional()?,
-                    service: from.optional()?,
-                    daemon: from.optional()?,
-                })
+            next,
+            segments,
+            formats,
+            sources,
+            ends,
+            dead: from.list(|from| {
+                Some(Dead { segment: from.number()?, source: SourceId(from.small()?), from: from.number()? })
             })?,
             checkpoints: from.list(|from| {
                 Some(Checkpoint { source: SourceId(from.small()?), state: from.bytes()?.to_vec() })
             })?,
             summaries: from.list(Decoder::number)?,
+        })
+    }
+}
+
+impl SegmentInfo {
+    fn encode(&self, out: &mut Encoder) {
+        out.number(self.number);
+        out.signed(self.day);
+        for number in [self.blocks, self.lines, self.raw, self.disk] {
+            out.number(number);
+        }
+        out.signed(self.time.start.nanos());
+        out.signed(self.time.end.nanos());
+        out.0.push(u8::from(self.untimed));
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self {
+            number: from.number()?,
+            day: from.signed()?,
+            blocks: from.number()?,
+            lines: from.number()?,
+            raw: from.number()?,
+            disk: from.number()?,
+            time: TimeRange {
+                start: Timestamp::from_nanos(from.signed()?),
+                end: Timestamp::from_nanos(from.signed()?),
+            },
+            untimed: from.byte()? == 1,
         })
     }
 }
@@ -135,23 +242,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_reads_back_and_every_wrong_byte_is_noticed() {
+    fn a_manifest_reads_back_from_either_copy_and_every_wrong_byte_is_noticed() {
         let manifest = Manifest {
-            segments: vec![0, 3],
+            segments: vec![SegmentInfo {
+                number: 3,
+                day: -1,
+                blocks: 2,
+                lines: 4,
+                raw: 5,
+                disk: 6,
+                time: TimeRange::ALL,
+                untimed: true,
+            }],
+            formats: vec!["oslo"],
             sources: vec![Source {
                 path: "controller/nova/nova-api.log".into(),
                 host: Some("controller".into()),
                 ..Source::default()
             }],
+            ends: vec![7],
+            dead: vec![Dead { segment: 3, source: SourceId(0), from: 8 }],
             checkpoints: vec![Checkpoint { source: SourceId(0), state: vec![1, 2] }],
             summaries: vec![4],
             next: 5,
         };
         let bytes = manifest.encode();
-        assert_eq!(Manifest::decode(&bytes), Some(manifest));
+        assert_eq!(Manifest::good_copies(&bytes), 2);
         for at in 0..bytes.len() {
             let mut wrong = bytes.clone();
             wrong[at] ^= 4;
+            assert_eq!(Manifest::good_copies(&wrong), 1);
+            assert_eq!(Manifest::decode(&wrong).as_ref(), Some(&manifest));
+            let other = (at + bytes.len() / 2) % bytes.len();
+            wrong[other] ^= 8;
             assert_eq!(Manifest::decode(&wrong), None);
         }
     }

@@ -1,9 +1,13 @@
-use model::{Id, Severity, TimeRange};
+use std::sync::Arc;
+
+use model::{Id, Severity, Source, TimeRange};
 
 use crate::block::{NOTABLE, level_bit};
+use crate::directory::Entry;
 use crate::reader::Reader;
-use crate::segment::Segment;
-use crate::words::{Piece, tokens};
+use crate::segment::{Segment, Wanted};
+use crate::view::View;
+use crate::words::{Piece, Words, tokens};
 
 /// Which blocks are worth a look. It may let through what does not match, never the other way round, with one
 /// exception: an `And` whose words lie in different blocks of one long event. Whoever asks verifies the events.
@@ -35,64 +39,128 @@ pub enum Field {
     Daemon,
 }
 
-/// For each block of a segment whether it may hold a match.
-pub(crate) fn candidates(reader: &Reader, segment: &Segment, query: &Query) -> Vec<bool> {
-    let blocks = segment.entries.len();
-    match query {
-        Query::All | Query::Not(_) => vec![true; blocks],
-        Query::And(parts) => parts
-            .iter()
-            .map(|part| candidates(reader, segment, part))
-            .fold(vec![true; blocks], |all, part| {
-                all.iter().zip(part).map(|(one, other)| *one && other).collect()
-            }),
-        Query::Or(parts) => parts
-            .iter()
-            .map(|part| candidates(reader, segment, part))
-            .fold(vec![false; blocks], |all, part| {
-                all.iter().zip(part).map(|(one, other)| *one || other).collect()
-            }),
-        Query::Word(text) => with_tokens(reader, segment, text, true),
-        Query::Phrase(text) => with_tokens(reader, segment, text, false),
-        Query::Prefix(text) => with_prefix(reader, segment, text),
-        Query::Id(id) => marked(blocks, &reader.noted(segment.blocks_with_id(id.stable_hash()))),
-        Query::Field(field, value) => segment
-            .entries
-            .iter()
-            .map(|entry| {
-                let source = reader.source(entry.source);
-                let told = match field {
-                    Field::Host => &source.host,
-                    Field::Service => &source.service,
-                    Field::Daemon => &source.daemon,
-                };
-                told.as_ref().is_none_or(|told| told.eq_ignore_ascii_case(value))
-            })
-            .collect(),
-        Query::Level(severity) => {
-            let below = level_bit(*severity) - 1;
-            segment.entries.iter().map(|entry| entry.levels & !below & !NOTABLE != 0).collect()
+/// A query, as far as a segment can tell: which of its blocks may hold a match.
+pub(crate) enum Filter {
+    All,
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    /// One bit for each block.
+    Blocks(Vec<u64>),
+    /// By the number of the source.
+    Sources(Arc<[bool]>),
+    Levels(u8),
+    Time(TimeRange),
+}
+
+impl Filter {
+    pub(crate) fn new(reader: &Reader, view: &View, segment: &Segment, query: &Query) -> Self {
+        let parts =
+            |parts: &[Query]| parts.iter().map(|part| Self::new(reader, view, segment, part)).collect();
+        match query {
+            Query::All | Query::Not(_) => Self::All,
+            Query::And(all) => Self::And(parts(all)),
+            Query::Or(any) => Self::Or(parts(any)),
+            Query::Word(text) => with_tokens(reader, segment, text, true),
+            Query::Phrase(text) => with_tokens(reader, segment, text, false),
+            Query::Prefix(text) => with_prefix(reader, segment, text),
+            Query::Id(id) => with_id(reader, segment, id),
+            Query::Field(field, value) => Self::Sources(with_field(view, *field, value)),
+            Query::Level(severity) => Self::Levels(!(level_bit(*severity) - 1) & !NOTABLE),
+            Query::Time(range) => Self::Time(*range),
         }
-        Query::Time(range) => segment.entries.iter().map(|entry| entry.may_be_in(*range)).collect(),
+    }
+
+    pub(crate) fn fits(&self, block: u32, entry: &Entry) -> bool {
+        match self {
+            Self::All => true,
+            Self::And(all) => all.iter().all(|part| part.fits(block, entry)),
+            Self::Or(any) => any.iter().any(|part| part.fits(block, entry)),
+            Self::Blocks(bits) => {
+                let word = bits.get(block as usize / 64).copied().unwrap_or_default();
+                word >> (block % 64) & 1 == 1
+            }
+            Self::Sources(fitting) => fitting.get(entry.source.0 as usize).copied().unwrap_or_default(),
+            Self::Levels(levels) => entry.levels & levels != 0,
+            Self::Time(range) => entry.may_be_in(*range),
+        }
+    }
+
+    /// What every block that fits has in common, so that whole pages of the directory can be passed over.
+    pub(crate) fn wanted(&self) -> Wanted {
+        match self {
+            Self::And(all) => all.iter().map(Self::wanted).fold(Wanted::ALL, Wanted::and),
+            Self::Levels(levels) => Wanted { levels: *levels, ..Wanted::ALL },
+            Self::Time(range) => Wanted { range: *range, ..Wanted::ALL },
+            _ => Wanted::ALL,
+        }
+    }
+
+    /// Nothing fits, whatever the blocks are.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Blocks(bits) => bits.iter().all(|word| *word == 0),
+            Self::And(all) => all.iter().any(Self::is_empty),
+            Self::Or(any) => any.iter().all(Self::is_empty),
+            _ => false,
+        }
+    }
+
+    fn blocks(segment: &Segment, found: &[u32]) -> Self {
+        let mut bits = vec![0_u64; segment.block_count().div_ceil(64)];
+        for &block in found {
+            if let Some(word) = bits.get_mut(block as usize / 64) {
+                *word |= 1 << (block % 64);
+            }
+        }
+        Self::Blocks(bits)
     }
 }
 
-fn with_tokens(reader: &Reader, segment: &Segment, text: &str, compounds: bool) -> Vec<bool> {
-    let blocks = segment.entries.len();
-    let mut all = vec![true; blocks];
-    let lower = text.to_ascii_lowercase();
-    tokens(lower.as_bytes(), |piece| {
-        let found = match piece {
-            Piece::Id(id) => marked(blocks, &reader.noted(segment.blocks_with_id(id.stable_hash()))),
-            piece if !piece.is_indexed() => return,
-            Piece::Word(word) if may_be_in_uuid(word) => return,
-            Piece::Word(word) => with_word(reader, segment, word),
-            Piece::Compound(word) if compounds => with_word(reader, segment, word),
-            Piece::Compound(_) => return,
+/// Whether the words of segments have to be asked.
+pub(crate) fn needs_words(query: &Query) -> bool {
+    match query {
+        Query::And(parts) | Query::Or(parts) => parts.iter().any(needs_words),
+        Query::Word(_) | Query::Phrase(_) | Query::Prefix(_) => true,
+        _ => false,
+    }
+}
+
+fn with_field(view: &View, field: Field, value: &str) -> Arc<[bool]> {
+    let fits = |source: &Arc<Source>| {
+        let told = match field {
+            Field::Host => &source.host,
+            Field::Service => &source.service,
+            Field::Daemon => &source.daemon,
         };
-        all.iter_mut().zip(found).for_each(|(one, other)| *one &= other);
+        told.as_ref().is_none_or(|told| told.eq_ignore_ascii_case(value))
+    };
+    view.sources.iter().map(fits).collect()
+}
+
+fn with_id(reader: &Reader, segment: &Segment, id: &Id) -> Filter {
+    match segment.blocks_with_id(id.stable_hash()) {
+        Ok(found) => Filter::blocks(segment, &found),
+        Err(damage) => {
+            reader.note(damage);
+            Filter::Blocks(Vec::new())
+        }
+    }
+}
+
+fn with_tokens(reader: &Reader, segment: &Segment, text: &str, compounds: bool) -> Filter {
+    let mut all = Vec::new();
+    let lower = text.to_ascii_lowercase();
+    tokens(lower.as_bytes(), |piece| match piece {
+        Piece::Id(id) => all.push(with_id(reader, segment, &id)),
+        piece if !piece.is_indexed() => {}
+        Piece::Word(word) if may_be_in_uuid(word) => {}
+        Piece::Word(word) => all.push(in_words(reader, segment, |words| words.blocks_with(word))),
+        Piece::Compound(word) if compounds => {
+            all.push(in_words(reader, segment, |words| words.blocks_with(word)));
+        }
+        Piece::Compound(_) => {}
     });
-    all
+    Filter::And(all)
 }
 
 /// The parts of a UUID are no words of the index.
@@ -100,46 +168,34 @@ fn may_be_in_uuid(word: &[u8]) -> bool {
     matches!(word.len(), 4 | 8 | 12) && word.iter().all(u8::is_ascii_hexdigit)
 }
 
-fn with_word(reader: &Reader, segment: &Segment, word: &[u8]) -> Vec<bool> {
-    in_words(reader, segment, |words| words.blocks_with(word))
-}
-
 /// The last word of the text is the beginning of one, those before it are whole.
-fn with_prefix(reader: &Reader, segment: &Segment, text: &str) -> Vec<bool> {
+fn with_prefix(reader: &Reader, segment: &Segment, text: &str) -> Filter {
     let lower = text.to_ascii_lowercase();
     let start = lower.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     let (whole, prefix) = (lower.get(..start).unwrap_or_default(), lower.get(start..).unwrap_or(&lower));
-    let mut all = with_tokens(reader, segment, whole, false);
+    let mut all = vec![with_tokens(reader, segment, whole, false)];
     // What may begin a long number or a UUID cannot be looked up.
     if !prefix.is_empty() && !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let found = in_words(reader, segment, |words| words.blocks_with_prefix(prefix.as_bytes()));
-        all.iter_mut().zip(found).for_each(|(one, other)| *one &= other);
+        all.push(in_words(reader, segment, |words| words.blocks_with_prefix(prefix.as_bytes())));
     }
-    all
+    Filter::And(all)
 }
 
 fn in_words(
     reader: &Reader,
     segment: &Segment,
-    ask: impl FnOnce(&crate::words::Words) -> Result<Vec<u32>, tantivy::TantivyError>,
-) -> Vec<bool> {
-    let blocks = segment.entries.len();
-    let found = segment.words().and_then(|words| ask(words).map_err(|error| segment.words_damage(&error)));
+    ask: impl FnOnce(&Words) -> Result<Vec<u32>, tantivy::TantivyError>,
+) -> Filter {
+    let found = segment.words().and_then(|words| {
+        let found = words.map(ask).transpose();
+        found.map_err(|error| segment.words_damage(&error))
+    });
     match found {
-        Ok(found) => marked(blocks, &found),
+        Ok(Some(found)) => Filter::blocks(segment, &found),
+        Ok(None) => Filter::All,
         Err(damage) => {
             reader.note(damage);
-            vec![true; blocks]
+            Filter::All
         }
     }
-}
-
-fn marked(blocks: usize, found: &[u32]) -> Vec<bool> {
-    let mut marks = vec![false; blocks];
-    for &block in found {
-        if let Some(mark) = marks.get_mut(block as usize) {
-            *mark = true;
-        }
-    }
-    marks
 }

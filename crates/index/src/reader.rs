@@ -1,37 +1,33 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use lru::LruCache;
 use model::{Annotation, Id, Line, Severity, Source, TimeRange, Timestamp};
 
 use crate::block::{Block, level_bit};
+use crate::directory::Entry;
 use crate::manifest::Manifest;
-use crate::query::{Query, candidates};
-use crate::segment::{Entry, Segment};
+use crate::segment::{Segment, Wanted};
+use crate::view::View;
 use crate::writer::{read_summaries, summary_path};
-use crate::{Checkpoint, Damage, SourceId, StoreError};
+use crate::{Checkpoint, Damage, Fresh, SourceId, StoreError};
 
-/// The store as it was when it was opened. Needs no lock; a writer does not disturb it.
+/// The store as it was when it was opened, or renewed. Needs no lock; a writer does not disturb it.
 pub struct Reader {
     store: PathBuf,
-    manifest: Manifest,
-    sources: Vec<Arc<Source>>,
-    segments: Vec<Segment>,
-    /// The blocks of each source by their first line; of equal ones the newest is last.
-    by_source: Vec<Vec<BlockRef>>,
-    /// In which later blocks an event goes on, by its head.
-    carried: HashMap<(SourceId, u64), Vec<BlockRef>>,
+    view: RwLock<Arc<View>>,
     cache: Mutex<Cache>,
     damage: Mutex<Vec<Damage>>,
 }
 
+/// Where an event stands: the source, and the number of its head line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct BlockRef {
-    segment: u32,
-    block: u32,
+pub struct Place {
+    pub source: SourceId,
+    pub head: u64,
 }
 
 /// A head line and the lines that continue it.
@@ -60,45 +56,70 @@ pub struct Stats {
 
 impl Reader {
     pub fn open(store: &Path) -> Result<Self, StoreError> {
-        let manifest = Manifest::read(store)?;
-        let mut reader = Self {
+        let (view, damage) = View::open(store, None)?;
+        Ok(Self::with(store, view, damage))
+    }
+
+    /// Reads what the writer has, committed or not.
+    #[must_use]
+    pub fn of(store: &Path, fresh: Fresh) -> Self {
+        let (view, damage) = View::of_fresh(store, fresh, None);
+        Self::with(store, view, damage)
+    }
+
+    fn with(store: &Path, view: View, damage: Vec<Damage>) -> Self {
+        Self {
             store: store.to_owned(),
-            sources: manifest.sources.iter().cloned().map(Arc::new).collect(),
-            segments: Vec::new(),
-            by_source: vec![Vec::new(); manifest.sources.len()],
-            carried: HashMap::new(),
+            view: RwLock::new(Arc::new(view)),
             cache: Mutex::new(Cache::default()),
-            damage: Mutex::default(),
-            manifest,
-        };
-        for &number in &reader.manifest.segments {
-            match Segment::open(store, number) {
-                Ok(segment) => reader.segments.push(segment),
-                Err(damage) => reader.note(damage),
-            }
+            damage: Mutex::new(damage),
         }
-        reader.list_blocks();
-        Ok(reader)
+    }
+
+    /// Goes on with what is committed by now.
+    pub fn renew(&self) -> Result<(), StoreError> {
+        let (view, damage) = View::open(&self.store, Some(&self.view()))?;
+        self.replace(view, damage);
+        Ok(())
+    }
+
+    /// Goes on with what the writer has by now.
+    pub fn renew_with(&self, fresh: Fresh) {
+        let (view, damage) = View::of_fresh(&self.store, fresh, Some(&self.view()));
+        self.replace(view, damage);
+    }
+
+    fn replace(&self, view: View, damage: Vec<Damage>) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        damage.into_iter().for_each(|damage| self.note(damage));
     }
 
     /// Every event of which a line names the id, in order of time. A head's time decides whether it is in the range;
     /// what has no time is.
     pub fn lines_with(&self, id: &Id, range: TimeRange) -> Vec<StoredEvent> {
+        self.events(self.places_with(id, range), range)
+    }
+
+    /// Where the events stand that [`Self::lines_with`] gives; some may turn out to lie outside of the range.
+    pub fn places_with(&self, id: &Id, range: TimeRange) -> BTreeSet<Place> {
+        let view = self.view();
         let hash = id.stable_hash();
-        let mut heads = BTreeSet::new();
-        for (segment, opened) in self.numbered_segments() {
-            for block in self.noted(opened.blocks_with_id(hash)) {
-                let place = BlockRef { segment, block };
-                if !self.entry(place).may_be_in(range) {
+        let mut places = BTreeSet::new();
+        for segment in overlapping(&view, range) {
+            for block in self.noted(segment.blocks_with_id(hash)) {
+                let Some(found) = self.found(&view, segment, block) else { continue };
+                if !found.entry.may_be_in(range) {
                     continue;
                 }
-                let Some(block) = self.block_with_text(place) else { continue };
-                let visible = self.visible(place);
-                let rows = block.rows_with(hash).filter(|row| block.rows.numbers[*row] < visible);
-                heads.extend(rows.map(|row| (self.entry(place).source, block.rows.head(row))));
+                let Some(block) = self.block_with_text(&found) else { continue };
+                let rows = block.rows_with(id).into_iter();
+                let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
+                places.extend(
+                    alive.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }),
+                );
             }
         }
-        self.events(heads, range)
+        places
     }
 
     /// The events in this stretch of time that are notable, or at this level or a higher one: of one host, with those of sources whose
@@ -109,36 +130,57 @@ impl Reader {
         range: TimeRange,
         min_severity: Severity,
     ) -> Vec<StoredEvent> {
-        let below = level_bit(min_severity) - 1;
-        let mut heads = BTreeSet::new();
-        for (place, entry) in self.entries() {
-            let elsewhere = host.is_some_and(|host| {
-                self.source(entry.source).host.as_ref().is_some_and(|other| !other.eq_ignore_ascii_case(host))
-            });
-            if elsewhere || entry.levels & !below == 0 || !entry.may_be_in(range) {
-                continue;
-            }
-            let Some(block) = self.block(place) else { continue };
-            let visible = self.visible(place);
-            for (row, annotation) in block.rows.annotations.iter().enumerate() {
-                let in_range = annotation.timestamp.is_some_and(|time| range.contains(time));
-                if (annotation.severity >= min_severity || annotation.notable)
-                    && in_range
-                    && block.rows.numbers[row] < visible
-                {
-                    heads.insert((entry.source, block.rows.head(row)));
+        self.events(self.places_near(host, range, min_severity), range)
+    }
+
+    /// Where the events stand that [`Self::events_near`] gives; some may turn out to lie outside of the range.
+    pub fn places_near(
+        &self,
+        host: Option<&str>,
+        range: TimeRange,
+        min_severity: Severity,
+    ) -> BTreeSet<Place> {
+        let view = self.view();
+        let levels = !(level_bit(min_severity) - 1);
+        let elsewhere = |source: SourceId| {
+            let told = view.source(source).and_then(|source| source.host.as_ref());
+            host.is_some_and(|host| told.is_some_and(|other| !other.eq_ignore_ascii_case(host)))
+        };
+        let mut places = BTreeSet::new();
+        for segment in overlapping(&view, range) {
+            for (number, entry) in self.entries(segment, Wanted { range, levels }) {
+                if elsewhere(entry.source) {
+                    continue;
+                }
+                let found = Found { segment, number, entry, dead_from: view.dead_from(segment, &entry) };
+                let Some(block) = self.block(&found) else { continue };
+                for (row, annotation) in block.rows.annotations.iter().enumerate() {
+                    let in_range = annotation.timestamp.is_some_and(|time| range.contains(time));
+                    if (annotation.severity >= min_severity || annotation.notable)
+                        && in_range
+                        && block.rows.numbers[row] < found.dead_from
+                    {
+                        places.insert(Place { source: entry.source, head: block.rows.head(row) });
+                    }
                 }
             }
         }
-        self.events(heads, range)
+        places
+    }
+
+    /// The event at a place, with all its lines.
+    pub fn event_at(&self, place: Place) -> Option<StoredEvent> {
+        self.event(&self.view(), place.source, place.head)
     }
 
     /// Every event in this stretch of time, in order of time, a step at a time: to look at everything once more without
     /// holding it all.
     pub fn each_in_order(&self, range: TimeRange, mut visit: impl FnMut(Vec<StoredEvent>)) {
         const STEP_SECONDS: i64 = 20;
+        let view = self.view();
+        let entries = view.segments.iter().flat_map(|segment| self.entries(segment, Wanted::ALL));
         let mut blocks: Vec<TimeRange> =
-            self.entries().map(|(_, entry)| entry.time).filter(|time| time.start <= time.end).collect();
+            entries.map(|(_, entry)| entry.time).filter(|time| time.start <= time.end).collect();
         blocks.sort_by_key(|time| time.start);
         let Some(last) = blocks.iter().map(|time| time.end).max() else { return };
         let mut start = range.start.max(blocks[0].start);
@@ -165,74 +207,46 @@ impl Reader {
         }
     }
 
-    /// Up to `limit` events that match, the newest first. The query chooses the blocks, `matches` has the last word.
-    pub fn search(
-        &self,
-        query: &Query,
-        limit: usize,
-        matches: &mut dyn FnMut(&StoredEvent) -> bool,
-    ) -> Vec<StoredEvent> {
-        let mut places = self.places(query);
-        places.sort_by_key(|place| std::cmp::Reverse(self.entry(*place).time.end));
-        // Of the events that lie in more than one block.
-        let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        for place in places {
-            if found.len() >= limit {
-                newest_first(&mut found, limit);
-                let oldest = found.last().and_then(|event: &StoredEvent| event.annotation.timestamp);
-                if oldest.is_some_and(|oldest| self.entry(place).time.end < oldest) {
-                    break;
-                }
-            }
-            for head in self.heads(place) {
-                let source = self.entry(place).source;
-                let spans = head < self.entry(place).first || self.carried.contains_key(&(source, head));
-                if !spans || seen.insert((source, head)) {
-                    found.extend(self.event(source, head).filter(|event| matches(event)));
-                }
-            }
-        }
-        newest_first(&mut found, limit);
-        found
-    }
-
     /// The lines of a source from one number to another, to show what stands around a line.
     pub fn at(&self, source: SourceId, lines: RangeInclusive<u64>) -> Vec<(Line, Annotation)> {
-        let mut found = Vec::new();
-        for &place in self.blocks_from(source, *lines.start()) {
-            if self.entry(place).first > *lines.end() {
-                break;
-            }
-            let Some(block) = self.block_with_text(place) else { continue };
-            let visible = self.visible(place);
-            for (row, &number) in block.rows.numbers.iter().enumerate() {
-                if lines.contains(&number) && number < visible {
-                    found.push((line(&block, row), block.rows.annotations[row].clone()));
+        let view = self.view();
+        let mut rows = Vec::new();
+        for segment in &view.segments {
+            for number in self.noted(segment.places(source, *lines.start(), *lines.end())) {
+                let Some(found) = self.found(&view, segment, number) else { continue };
+                if found.entry.last < *lines.start() {
+                    continue;
                 }
+                let Some(block) = self.block_with_text(&found) else { continue };
+                let wanted = |number: &u64| lines.contains(number) && *number < found.dead_from;
+                let numbers = block.rows.numbers.iter().enumerate().filter(|(_, number)| wanted(number));
+                rows.extend(numbers.map(|(row, _)| (line(&block, row), block.rows.annotations[row].clone())));
             }
         }
-        found
+        rows.sort_by_key(|(line, _)| line.number);
+        rows
     }
 
-    pub fn sources(&self) -> impl Iterator<Item = (SourceId, &Arc<Source>)> {
-        (0..).map(SourceId).zip(&self.sources)
+    pub fn sources(&self) -> Vec<(SourceId, Arc<Source>)> {
+        (0..).map(SourceId).zip(self.view().sources.iter().cloned()).collect()
     }
 
     /// The newest source of this path.
     #[must_use]
     pub fn find_source(&self, path: &str) -> Option<SourceId> {
-        self.sources().filter(|(_, source)| source.path == path).map(|(id, _)| id).last()
+        let view = self.view();
+        let at = view.sources.iter().rposition(|source| source.path == path)?;
+        u32::try_from(at).ok().map(SourceId)
     }
 
     #[must_use]
-    pub fn checkpoints(&self) -> &[Checkpoint] {
-        &self.manifest.checkpoints
+    pub fn checkpoints(&self) -> Vec<Checkpoint> {
+        self.view().manifest.checkpoints.clone()
     }
 
     /// What the writer was told of requests: the newest value of each key.
     pub fn summaries(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        match self.read_summaries(&self.manifest) {
+        match self.read_summaries(&self.view().manifest) {
             Ok(summaries) => summaries,
             // A writer may have put the files together since this reader was opened.
             Err(error) => {
@@ -247,16 +261,16 @@ impl Reader {
 
     #[must_use]
     pub fn stats(&self) -> Stats {
+        let view = self.view();
         let mut stats =
-            Stats { sources: self.sources.len(), segments: self.segments.len(), ..Stats::default() };
-        for (_, entry) in self.entries() {
-            stats.blocks += 1;
-            stats.lines += entry.lines();
-            stats.bytes += entry.raw as u64;
-            if entry.time.start <= entry.time.end {
-                let time = stats.time.get_or_insert(entry.time);
-                time.start = time.start.min(entry.time.start);
-                time.end = time.end.max(entry.time.end);
+            Stats { sources: view.sources.len(), segments: view.segments.len(), ..Stats::default() };
+        for info in &view.manifest.segments {
+            stats.add(info.blocks, info.lines, info.raw, info.time);
+        }
+        for segment in &view.segments {
+            if let Segment::Open(open) = &**segment {
+                let add = |entry: &Entry| stats.add(1, entry.count.into(), entry.raw.into(), entry.time);
+                open.entries.iter().for_each(add);
             }
         }
         stats
@@ -276,118 +290,64 @@ impl Reader {
         Ok(all)
     }
 
-    fn list_blocks(&mut self) {
-        let places: Vec<BlockRef> = self.entries().map(|(place, _)| place).collect();
-        for place in places {
-            let entry = self.entry(place);
-            let (source, carried) = (entry.source, entry.carried.clone());
-            for head in carried {
-                self.carried.entry((source, head)).or_default().push(place);
-            }
-            if let Some(blocks) = self.by_source.get_mut(source.0 as usize) {
-                blocks.push(place);
-            }
-        }
-        let segments = &self.segments;
-        for blocks in &mut self.by_source {
-            blocks.sort_by_key(|place| {
-                (segments[place.segment as usize].entries[place.block as usize].first, *place)
-            });
-        }
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn numbered_segments(&self) -> impl Iterator<Item = (u32, &Segment)> {
-        (0..).zip(&self.segments)
+    pub(crate) fn entries(&self, segment: &Segment, wanted: Wanted) -> Vec<(u32, Entry)> {
+        let mut entries = Vec::new();
+        let outcome = segment.each_entry(wanted, &mut |number, entry| entries.push((number, *entry)));
+        self.noted(outcome);
+        entries
     }
 
-    fn entries(&self) -> impl Iterator<Item = (BlockRef, &Entry)> {
-        self.numbered_segments().flat_map(|(segment, opened)| {
-            (0..).zip(&opened.entries).map(move |(block, entry)| (BlockRef { segment, block }, entry))
-        })
+    pub(crate) fn found<'a>(&self, view: &View, segment: &'a Segment, number: u32) -> Option<Found<'a>> {
+        let entry = self.noted(segment.entry(number).map(Some))?;
+        Some(Found { segment, number, entry, dead_from: view.dead_from(segment, &entry) })
     }
 
-    fn places(&self, query: &Query) -> Vec<BlockRef> {
-        let mut places = Vec::new();
-        for (segment, opened) in self.numbered_segments() {
-            let marks = candidates(self, opened, query);
-            let hits = (0..).zip(marks).filter(|(_, mark)| *mark);
-            places.extend(hits.map(|(block, _)| BlockRef { segment, block }));
-        }
-        places
-    }
-
-    fn entry(&self, place: BlockRef) -> &Entry {
-        &self.segments[place.segment as usize].entries[place.block as usize]
-    }
-
-    pub(crate) fn source(&self, id: SourceId) -> &Arc<Source> {
-        &self.sources[id.0 as usize]
-    }
-
-    /// The blocks of a source from the one that may hold this line on.
-    fn blocks_from(&self, source: SourceId, number: u64) -> &[BlockRef] {
-        let blocks = self.by_source.get(source.0 as usize).map(Vec::as_slice).unwrap_or_default();
-        let after = blocks.partition_point(|place| self.entry(*place).first <= number);
-        blocks.get(after.saturating_sub(1)..).unwrap_or_default()
-    }
-
-    /// Lines of a block from this number on are there again, newer, in the next one.
-    fn visible(&self, place: BlockRef) -> u64 {
-        let entry = self.entry(place);
-        let blocks = &self.by_source[entry.source.0 as usize];
-        let at = blocks.partition_point(|other| (self.entry(*other).first, *other) <= (entry.first, place));
-        blocks.get(at).map_or(u64::MAX, |next| self.entry(*next).first)
-    }
-
-    /// The heads of the events that a block has lines of.
-    fn heads(&self, place: BlockRef) -> BTreeSet<u64> {
-        let Some(block) = self.block(place) else { return BTreeSet::new() };
-        let visible = self.visible(place);
-        let rows = 0..block.rows.numbers.partition_point(|number| *number < visible);
-        rows.map(|row| block.rows.head(row)).collect()
-    }
-
-    fn events(&self, heads: BTreeSet<(SourceId, u64)>, range: TimeRange) -> Vec<StoredEvent> {
-        let mut events: Vec<StoredEvent> = heads
+    fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<StoredEvent> {
+        let mut events: Vec<StoredEvent> = places
             .into_iter()
-            .filter_map(|(source, head)| self.event(source, head))
+            .filter_map(|place| self.event_at(place))
             .filter(|event| event.annotation.timestamp.is_none_or(|time| range.contains(time)))
             .collect();
         events.sort_by_key(StoredEvent::order);
         events
     }
 
-    fn event(&self, source: SourceId, head: u64) -> Option<StoredEvent> {
-        let first = self.blocks_from(source, head).first().copied();
-        let later = self.carried.get(&(source, head)).map(Vec::as_slice).unwrap_or_default();
-        let mut found: BTreeMap<u64, (Line, Annotation)> = BTreeMap::new();
-        for place in first.into_iter().chain(later.iter().copied()) {
-            let Some(block) = self.block_with_text(place) else { continue };
-            let visible = self.visible(place);
-            let start = block.rows.row_of(head).unwrap_or(0);
-            for row in (start..block.rows.len()).filter(|row| block.rows.head(*row) == head) {
-                if block.rows.numbers[row] < visible {
-                    found.insert(
-                        block.rows.numbers[row],
-                        (line(&block, row), block.rows.annotations[row].clone()),
-                    );
+    pub(crate) fn event(&self, view: &View, source: SourceId, head: u64) -> Option<StoredEvent> {
+        let mut lines: BTreeMap<u64, (Line, Annotation)> = BTreeMap::new();
+        for segment in &view.segments {
+            let mut blocks = self.noted(segment.places(source, head, head));
+            blocks.extend(self.noted(segment.carried(source, head)));
+            for number in blocks {
+                let Some(found) = self.found(view, segment, number) else { continue };
+                if found.entry.last < head {
+                    continue;
+                }
+                let Some(block) = self.block_with_text(&found) else { continue };
+                for row in block.rows_of(head) {
+                    let number = block.rows.numbers[row];
+                    if number >= found.dead_from {
+                        break;
+                    }
+                    lines.insert(number, (line(&block, row), block.rows.annotations[row].clone()));
                 }
             }
         }
-        let annotation = found.first_key_value()?.1.1.clone();
-        let lines = found.into_values().map(|(line, _)| line).collect();
-        Some(StoredEvent { source: Arc::clone(self.source(source)), source_id: source, lines, annotation })
+        let annotation = lines.first_key_value()?.1.1.clone();
+        let lines = lines.into_values().map(|(line, _)| line).collect();
+        Some(StoredEvent { source: Arc::clone(view.source(source)?), source_id: source, lines, annotation })
     }
 
-    fn block(&self, place: BlockRef) -> Option<Arc<Block>> {
+    pub(crate) fn block(&self, found: &Found<'_>) -> Option<Arc<Block>> {
+        let place = (found.segment.number(), found.number);
         if let Some(block) = locked(&self.cache).get(place) {
             return Some(block);
         }
-        let segment = &self.segments[place.segment as usize];
-        match segment.block(place.block) {
-            Ok(block) => {
-                Some(locked(&self.cache).insert(place, block, segment.entries[place.block as usize].raw))
-            }
+        match found.segment.block(&found.entry, found.number) {
+            Ok(block) => Some(locked(&self.cache).insert(place, block, &found.entry)),
             Err(damage) => {
                 self.note(damage);
                 None
@@ -395,10 +355,10 @@ impl Reader {
         }
     }
 
-    fn block_with_text(&self, place: BlockRef) -> Option<Arc<Block>> {
-        let block = self.block(place)?;
+    fn block_with_text(&self, found: &Found<'_>) -> Option<Arc<Block>> {
+        let block = self.block(found)?;
         if block.text.get().is_none() {
-            match self.segments[place.segment as usize].text(place.block) {
+            match found.segment.text(&found.entry) {
                 Ok(text) => drop(block.text.set(text)),
                 Err(damage) => {
                     self.note(damage);
@@ -424,15 +384,39 @@ impl Reader {
     }
 }
 
-impl StoredEvent {
-    fn order(&self) -> (Option<Timestamp>, SourceId, u64) {
-        (self.annotation.timestamp, self.source_id, self.lines.first().map_or(0, |line| line.number))
+/// A block, and what is known of it.
+pub(crate) struct Found<'a> {
+    pub(crate) segment: &'a Segment,
+    pub(crate) number: u32,
+    pub(crate) entry: Entry,
+    pub(crate) dead_from: u64,
+}
+
+/// The segments that may hold something of this stretch of time.
+fn overlapping(view: &View, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+    view.segments.iter().filter(move |segment| {
+        let time = segment.time();
+        time.start <= range.end && range.start <= time.end
+    })
+}
+
+impl Stats {
+    fn add(&mut self, blocks: u64, lines: u64, raw: u64, time: TimeRange) {
+        self.blocks += usize::try_from(blocks).unwrap_or(usize::MAX);
+        self.lines += lines;
+        self.bytes += raw;
+        if time.start <= time.end {
+            let all = self.time.get_or_insert(time);
+            all.start = all.start.min(time.start);
+            all.end = all.end.max(time.end);
+        }
     }
 }
 
-fn newest_first(events: &mut Vec<StoredEvent>, limit: usize) {
-    events.sort_by_key(|event| std::cmp::Reverse(event.order()));
-    events.truncate(limit);
+impl StoredEvent {
+    pub(crate) fn order(&self) -> (Option<Timestamp>, SourceId, u64) {
+        (self.annotation.timestamp, self.source_id, self.lines.first().map_or(0, |line| line.number))
+    }
 }
 
 fn line(block: &Block, row: usize) -> Line {
@@ -445,12 +429,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The blocks that were used last: answers come back to the same ones again and again.
 struct Cache {
-    blocks: LruCache<BlockRef, (Arc<Block>, usize)>,
+    blocks: LruCache<(u64, u32), (Arc<Block>, usize)>,
     bytes: usize,
 }
 
-/// Of text, unpacked.
+/// Of text, unpacked, and what is known of its lines.
 const CACHE_BYTES: usize = 96 << 20;
+const ROW_BYTES: usize = size_of::<Annotation>() + 2 * size_of::<u64>();
 
 impl Default for Cache {
     fn default() -> Self {
@@ -459,11 +444,12 @@ impl Default for Cache {
 }
 
 impl Cache {
-    fn get(&mut self, place: BlockRef) -> Option<Arc<Block>> {
+    fn get(&mut self, place: (u64, u32)) -> Option<Arc<Block>> {
         self.blocks.get(&place).map(|(block, _)| Arc::clone(block))
     }
 
-    fn insert(&mut self, place: BlockRef, block: Block, bytes: usize) -> Arc<Block> {
+    fn insert(&mut self, place: (u64, u32), block: Block, entry: &Entry) -> Arc<Block> {
+        let bytes = entry.raw as usize + entry.count as usize * ROW_BYTES;
         let block = Arc::new(block);
         if let Some((_, old)) = self.blocks.put(place, (Arc::clone(&block), bytes)) {
             self.bytes -= old;

@@ -1,322 +1,443 @@
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+//! A segment, read: blocks of lines, what is known of them, which of them hold an id or a word.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use model::{TimeRange, Timestamp};
-use xxhash_rust::xxh3::xxh3_64;
-use zstd::bulk::{Compressor, decompress};
+use model::{Annotation, TimeRange, Timestamp};
+use zstd::bulk::Decompressor;
 
-use crate::block::{self, Block, Draft, Rows, level_bits};
-use crate::codec::{Decoder, Encoder};
-use crate::ids::{self, Fence};
-use crate::manifest::{SourceId, sync_folder, write_synced};
-use crate::words::{Words, WordsWriter};
-use crate::{Damage, StoreError};
-
-/// What is known of a block without reading it.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) source: SourceId,
-    /// The number of the first line.
-    pub(crate) first: u64,
-    count: usize,
-    at: u64,
-    columns: Piece,
-    text: Piece,
-    pub(crate) raw: usize,
-    pub(crate) time: TimeRange,
-    /// Some line has no time.
-    untimed: bool,
-    /// One bit for each level, and one for notable lines.
-    pub(crate) levels: u8,
-    /// Heads of events that began in an earlier block and go on in this one.
-    pub(crate) carried: Vec<u64>,
-}
-
-/// Compressed bytes and their checksum.
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    length: usize,
-    checksum: u64,
-}
-
-impl Entry {
-    pub(crate) fn may_be_in(&self, range: TimeRange) -> bool {
-        self.untimed || (self.time.start <= range.end && range.start <= self.time.end)
-    }
-
-    pub(crate) const fn lines(&self) -> u64 {
-        self.count as u64
-    }
-}
+use crate::Damage;
+use crate::block::{self, Block};
+use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, Span, checksum};
+use crate::footer;
+use crate::manifest::{SegmentInfo, SourceId};
+use crate::open_segment::OpenSegment;
+use crate::table::{Table, wrong};
+use crate::words::Words;
 
 pub(crate) fn folder(store: &Path, number: u64) -> PathBuf {
     store.join("segments").join(number.to_string())
 }
 
-/// A segment that is being written. Nobody reads it before a manifest names it.
-pub(crate) struct SegmentWriter {
+pub(crate) fn blocks_path(folder: &Path) -> PathBuf {
+    folder.join("blocks")
+}
+
+pub(crate) fn words_path(folder: &Path) -> PathBuf {
+    folder.join("words")
+}
+
+/// What the blocks of a segment are read from.
+pub(crate) enum Segment {
+    Committed(Stored),
+    /// Not finished: for readers in the writer's process.
+    Open(OpenSegment),
+}
+
+/// A finished segment. Its file is open from the start, so that it stays readable when the writer removes it.
+pub(crate) struct Stored {
+    pub(crate) info: SegmentInfo,
     folder: PathBuf,
-    lines: BufWriter<File>,
-    written: u64,
-    entries: Vec<Entry>,
-    ids: Vec<(u64, u32)>,
-    words: WordsWriter,
-    formats: Vec<&'static str>,
-    compressor: Compressor<'static>,
-    /// Bytes of text so far.
-    pub(crate) raw: usize,
-}
-
-impl SegmentWriter {
-    pub(crate) fn create(store: &Path, number: u64) -> Result<Self, StoreError> {
-        let folder = folder(store, number);
-        let words = folder.join("words");
-        fs::create_dir_all(&words).map_err(StoreError::io("create", &words))?;
-        let path = folder.join("lines");
-        let lines = File::create(&path).map_err(StoreError::io("create", &path))?;
-        let compressor = Compressor::new(1).map_err(StoreError::io("compress", &path))?;
-        Ok(Self {
-            lines: BufWriter::with_capacity(1 << 20, lines),
-            written: 0,
-            entries: Vec::new(),
-            ids: Vec::new(),
-            words: WordsWriter::create(&words).map_err(words_error(&words))?,
-            formats: Vec::new(),
-            compressor,
-            raw: 0,
-            folder,
-        })
-    }
-
-    pub(crate) fn add(&mut self, source: SourceId, draft: &Draft) -> Result<(), StoreError> {
-        let ids = self.words.add(&draft.text).map_err(words_error(self.words.path()))?;
-        let number =
-            u32::try_from(self.entries.len()).expect("a segment holds 64 MiB: far fewer blocks than that");
-        self.ids.extend(ids.into_iter().map(|hash| (hash, number)));
-
-        let columns = block::encode(&draft.rows, &mut self.formats);
-        let at = self.written;
-        let path = self.folder.join("lines");
-        let columns = self.write(&columns).map_err(StoreError::io("write", &path))?;
-        let text = self.write(&draft.text).map_err(StoreError::io("write", &path))?;
-        self.raw += draft.text.len();
-        self.entries.push(entry(source, draft, at, columns, text));
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<Piece> {
-        let packed = self.compressor.compress(bytes)?;
-        self.lines.write_all(&packed)?;
-        self.written += packed.len() as u64;
-        Ok(Piece { length: packed.len(), checksum: xxh3_64(&packed) })
-    }
-
-    /// Makes everything durable.
-    pub(crate) fn finish(self) -> Result<(), StoreError> {
-        let Self { folder, lines, entries, ids, words, formats, .. } = self;
-        let path = folder.join("lines");
-        let lines = lines.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
-        lines.sync_all().map_err(StoreError::io("sync", &path))?;
-        let (pairs, fences) = ids::encode(ids);
-        write_synced(&folder.join("ids"), &pairs)?;
-        let words_path = words.path().to_owned();
-        words.finish().map_err(words_error(&words_path))?;
-        write_synced(&folder.join("directory"), &encode_directory(&entries, &fences, &formats))?;
-        sync_folder(&folder)?;
-        folder.parent().map_or(Ok(()), sync_folder)
-    }
-}
-
-fn words_error(path: &Path) -> impl FnOnce(tantivy::TantivyError) -> StoreError {
-    move |source| StoreError::Words { path: path.to_owned(), source: Box::new(source) }
-}
-
-fn entry(source: SourceId, draft: &Draft, at: u64, columns: Piece, text: Piece) -> Entry {
-    let rows = &draft.rows;
-    let times = || rows.annotations.iter().filter_map(|annotation| annotation.timestamp);
-    let first = rows.numbers.first().copied().unwrap_or(0);
-    let mut carried: Vec<u64> = rows
-        .annotations
-        .iter()
-        .filter_map(|annotation| annotation.continues)
-        .filter(|head| *head < first)
-        .collect();
-    carried.sort_unstable();
-    carried.dedup();
-    Entry {
-        source,
-        first,
-        count: rows.len(),
-        at,
-        columns,
-        text,
-        raw: draft.text.len(),
-        time: TimeRange {
-            start: times().min().unwrap_or(Timestamp::MAX),
-            end: times().max().unwrap_or(Timestamp::MIN),
-        },
-        untimed: times().count() < rows.len(),
-        levels: rows.annotations.iter().fold(0, |levels, annotation| levels | level_bits(annotation)),
-        carried,
-    }
-}
-
-fn encode_directory(entries: &[Entry], fences: &[Fence], formats: &[&'static str]) -> Vec<u8> {
-    let mut out = Encoder::default();
-    out.number(formats.len() as u64);
-    formats.iter().for_each(|format| out.bytes(format.as_bytes()));
-    out.number(fences.len() as u64);
-    for fence in fences {
-        out.word(fence.first);
-        out.word(fence.checksum);
-    }
-    out.number(entries.len() as u64);
-    for entry in entries {
-        out.number(entry.source.0.into());
-        out.number(entry.first);
-        for length in [entry.count, entry.columns.length, entry.text.length, entry.raw] {
-            out.number(length as u64);
-        }
-        out.word(entry.columns.checksum);
-        out.word(entry.text.checksum);
-        out.signed(entry.time.start.nanos());
-        out.signed(entry.time.end.nanos());
-        out.0.push(u8::from(entry.untimed));
-        out.0.push(entry.levels);
-        out.number(entry.carried.len() as u64);
-        entry.carried.iter().for_each(|head| out.number(*head));
-    }
-    out.seal()
-}
-
-/// A committed segment.
-pub(crate) struct Segment {
-    folder: PathBuf,
-    pub(crate) entries: Vec<Entry>,
-    formats: Vec<&'static str>,
-    fences: Vec<Fence>,
-    lines: File,
-    ids: File,
+    file: Arc<File>,
+    formats: Arc<[&'static str]>,
+    directory: OnceLock<Result<Directory, Damage>>,
     words: OnceLock<Result<Words, Damage>>,
 }
 
+pub(crate) struct Directory {
+    pub(crate) footer: Footer,
+    pub(crate) entries: Table<Entry, ENTRY_BYTES>,
+    pub(crate) places: Table<Place, PLACE_BYTES>,
+    pub(crate) carried: Table<Place, PLACE_BYTES>,
+    /// What is known of a page of entries since it was read for the first time.
+    zones: Mutex<Vec<Option<Zone>>>,
+}
+
+/// What the blocks of a page of entries have in common.
+#[derive(Clone, Copy)]
+struct Zone {
+    time: TimeRange,
+    untimed: bool,
+    levels: u8,
+}
+
+/// Which blocks are asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) range: TimeRange,
+    /// Bits of levels, one of which is there.
+    pub(crate) levels: u8,
+}
+
+impl Wanted {
+    pub(crate) const ALL: Self = Self { range: TimeRange::ALL, levels: u8::MAX };
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        let start = self.range.start.max(other.range.start);
+        let end = self.range.end.min(other.range.end);
+        Self { range: TimeRange { start, end }, levels: self.levels & other.levels }
+    }
+
+    fn fits(self, entry: &Entry) -> bool {
+        entry.levels & self.levels != 0 && entry.may_be_in(self.range)
+    }
+}
+
 impl Segment {
-    pub(crate) fn open(store: &Path, number: u64) -> Result<Self, Damage> {
-        let folder = folder(store, number);
-        let path = folder.join("directory");
-        let unreadable = |path: &Path, error: io::Error| Damage {
-            path: path.to_owned(),
-            what: format!("{error}; all its lines are missing from the answers"),
-        };
-        let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
-        let open = |name| {
-            let path = folder.join(name);
-            File::open(&path).map_err(|error| unreadable(&path, error))
-        };
-        let (lines, ids) = (open("lines")?, open("ids")?);
-        let (entries, fences, formats) = decode_directory(&bytes)
-            .ok_or_else(|| unreadable(&path, io::Error::new(io::ErrorKind::InvalidData, "wrong checksum")))?;
-        Ok(Self { folder, entries, formats, fences, lines, ids, words: OnceLock::new() })
+    /// Numbers are never used twice, not even for what is not committed.
+    pub(crate) const fn number(&self) -> u64 {
+        match self {
+            Self::Committed(stored) => stored.info.number,
+            Self::Open(open) => open.number,
+        }
     }
 
-    pub(crate) fn block(&self, number: u32) -> Result<Block, Damage> {
-        let entry = &self.entries[number as usize];
-        // Five varints of at most 10 bytes and a flag for each line.
-        let columns = self.unpack(entry.at, entry.columns, entry.count * 64 + 64)?;
-        let rows =
-            self.rows(entry, &columns).ok_or_else(|| self.lines_damage("unreadable columns", entry))?;
-        Ok(Block::new(rows))
+    pub(crate) fn block_count(&self) -> usize {
+        match self {
+            Self::Committed(stored) => usize::try_from(stored.info.blocks).unwrap_or(usize::MAX),
+            Self::Open(open) => open.entries.len(),
+        }
     }
 
-    fn rows(&self, entry: &Entry, columns: &[u8]) -> Option<Rows> {
-        block::decode(columns, entry.first, entry.count, &self.formats)
+    /// No line bears a time outside of it, save in blocks with lines without a time.
+    pub(crate) fn time(&self) -> TimeRange {
+        match self {
+            Self::Committed(stored) if stored.info.untimed => TimeRange::ALL,
+            Self::Committed(stored) => stored.info.time,
+            Self::Open(_) => TimeRange::ALL,
+        }
     }
 
-    pub(crate) fn text(&self, number: u32) -> Result<Vec<u8>, Damage> {
-        let entry = &self.entries[number as usize];
-        self.unpack(entry.at + entry.columns.length as u64, entry.text, entry.raw)
+    pub(crate) fn entry(&self, block: u32) -> Result<Entry, Damage> {
+        match self {
+            Self::Committed(stored) => stored.entry(block),
+            Self::Open(open) => Ok(open.entries[block as usize]),
+        }
     }
 
-    fn unpack(&self, at: u64, piece: Piece, room: usize) -> Result<Vec<u8>, Damage> {
-        let mut packed = vec![0; piece.length];
-        let unpacked = self.lines.read_exact_at(&mut packed, at).and_then(|()| {
-            if xxh3_64(&packed) != piece.checksum {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum"));
+    /// Visits the blocks that are wanted; `None` where what is known of them is damaged.
+    pub(crate) fn each_entry(
+        &self,
+        wanted: Wanted,
+        visit: &mut dyn FnMut(u32, &Entry),
+    ) -> Result<(), Damage> {
+        let mut visit = |block: usize, entry: &Entry| {
+            if wanted.fits(entry) {
+                visit(u32::try_from(block).expect("fewer blocks than 2^32"), entry);
             }
-            decompress(&packed, room)
-        });
-        unpacked.map_err(|error| Damage {
-            path: self.folder.join("lines"),
-            what: format!("{error} at byte {at}; the lines of this block are missing from the answers"),
+        };
+        match self {
+            Self::Committed(stored) => {
+                let directory = stored.directory()?;
+                let mut outcome = Ok(());
+                for page in 0..directory.entries.page_count() {
+                    if let Err(error) = directory.each_of_page(page, wanted, &mut visit) {
+                        outcome = Err(stored.damage(&error));
+                    }
+                }
+                outcome
+            }
+            Self::Open(open) => {
+                open.entries.iter().enumerate().for_each(|(block, entry)| visit(block, entry));
+                Ok(())
+            }
+        }
+    }
+
+    /// Which of a source's lines are here.
+    pub(crate) fn span(&self, source: SourceId) -> Result<Option<Span>, Damage> {
+        Ok(match self {
+            Self::Committed(stored) => stored.directory()?.footer.spans.get(&source).copied(),
+            Self::Open(open) => open.spans.get(&source).copied(),
         })
     }
 
-    fn lines_damage(&self, what: &str, entry: &Entry) -> Damage {
-        let what =
-            format!("{what} at byte {}; the lines of this block are missing from the answers", entry.at);
-        Damage { path: self.folder.join("lines"), what }
+    /// The blocks of a source that may hold lines from one number to another.
+    pub(crate) fn places(&self, source: SourceId, first: u64, last: u64) -> Result<Vec<u32>, Damage> {
+        if self.span(source)?.is_none_or(|span| span.last < first || last < span.first) {
+            return Ok(Vec::new());
+        }
+        let after = |place: &Place| (place.source, place.line) <= (source, first);
+        let in_range = |place: &Place| place.source == source && place.line <= last;
+        match self {
+            Self::Committed(stored) => {
+                let places = &stored.directory()?.places;
+                let start = places.partition_point(after).map_err(|error| stored.damage(&error))?;
+                let mut found = Vec::new();
+                let visit = |_, place: &Place| {
+                    let earlier = (place.source, place.line) <= (source, first);
+                    if in_range(place) {
+                        found.push(place.block);
+                    }
+                    earlier || in_range(place)
+                };
+                places.each_from(start.saturating_sub(1), visit).map_err(|error| stored.damage(&error))?;
+                Ok(found)
+            }
+            Self::Open(open) => {
+                let start = open.places.partition_point(after).saturating_sub(1);
+                let rest = open.places.iter().skip(start);
+                Ok(rest.filter(|place| in_range(place)).map(|place| place.block).collect())
+            }
+        }
     }
 
+    /// The blocks that go on with an event that began in an earlier one.
+    pub(crate) fn carried(&self, source: SourceId, head: u64) -> Result<Vec<u32>, Damage> {
+        if self.span(source)?.is_none_or(|span| span.last <= head) {
+            return Ok(Vec::new());
+        }
+        let sought = (source, head);
+        let before = |place: &Place| (place.source, place.line) < sought;
+        let mut found = Vec::new();
+        let mut visit = |place: &Place| {
+            let is_it = (place.source, place.line) == sought;
+            if is_it {
+                found.push(place.block);
+            }
+            is_it
+        };
+        match self {
+            Self::Committed(stored) => {
+                let carried = &stored.directory()?.carried;
+                let damaged = |error: io::Error| stored.damage(&error);
+                let start = carried.partition_point(before).map_err(damaged)?;
+                carried.each_from(start, |_, place| visit(place)).map_err(damaged)?;
+            }
+            Self::Open(open) => {
+                let start = open.carried.partition_point(before);
+                let _all = open.carried.iter().skip(start).all(visit);
+            }
+        }
+        Ok(found)
+    }
+
+    /// In order. May name blocks that do not hold the id.
     pub(crate) fn blocks_with_id(&self, hash: u64) -> Result<Vec<u32>, Damage> {
-        ids::look_up(&self.ids, &self.fences, hash).map_err(|error| Damage {
-            path: self.folder.join("ids"),
-            what: format!("{error}; lines that name an id may be missing from the answers"),
+        match self {
+            Self::Committed(stored) => {
+                let ids = &stored.directory()?.footer.ids;
+                ids.look_up(&stored.file, hash).map_err(|error| Damage {
+                    path: blocks_path(&stored.folder),
+                    what: format!("{error}; lines that name an id may be missing from the answers"),
+                })
+            }
+            Self::Open(open) => Ok(open.blocks_with_id(hash)),
+        }
+    }
+
+    pub(crate) fn block(&self, entry: &Entry, number: u32) -> Result<Block, Damage> {
+        match self {
+            Self::Committed(stored) => stored.block(entry),
+            Self::Open(open) => open.block(entry, number),
+        }
+    }
+
+    pub(crate) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Damage> {
+        match self {
+            Self::Committed(stored) => stored.text(entry),
+            Self::Open(open) => open.text(entry),
+        }
+    }
+
+    /// None when there is no such index; an answer about an id opens none.
+    pub(crate) fn words(&self) -> Result<Option<&Words>, Damage> {
+        match self {
+            Self::Committed(stored) => stored.words().map(Some),
+            Self::Open(_) => Ok(None),
+        }
+    }
+
+    pub(crate) fn words_damage(&self, error: &tantivy::TantivyError) -> Damage {
+        match self {
+            Self::Committed(stored) => stored.words_damage(error),
+            Self::Open(open) => open.damage(&wrong(&error.to_string())),
+        }
+    }
+}
+
+impl Stored {
+    pub(crate) fn open(
+        store: &Path,
+        info: &SegmentInfo,
+        formats: &Arc<[&'static str]>,
+    ) -> Result<Self, Damage> {
+        let folder = folder(store, info.number);
+        let path = blocks_path(&folder);
+        let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+        Ok(Self {
+            info: info.clone(),
+            folder,
+            file: Arc::new(file),
+            formats: Arc::clone(formats),
+            directory: OnceLock::new(),
+            words: OnceLock::new(),
         })
     }
 
-    /// Opened by the first search: an answer about an id needs no words.
-    pub(crate) fn words(&self) -> Result<&Words, Damage> {
+    /// Read when it is needed for the first time.
+    pub(crate) fn directory(&self) -> Result<&Directory, Damage> {
+        let directory = self.directory.get_or_init(|| {
+            Directory::read(&self.file)
+                .and_then(|directory| match directory.entries.count == self.info.blocks as usize {
+                    true => Ok(directory),
+                    false => Err(wrong("another number of blocks than the manifest says")),
+                })
+                .map_err(|error| unreadable(&blocks_path(&self.folder), &error))
+        });
+        directory.as_ref().map_err(Clone::clone)
+    }
+
+    pub(crate) const fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn entry(&self, block: u32) -> Result<Entry, Damage> {
+        let directory = self.directory()?;
+        directory.entries.get(block as usize, |entry| *entry).map_err(|error| self.damage(&error))
+    }
+
+    pub(crate) fn block(&self, entry: &Entry) -> Result<Block, Damage> {
+        read_columns(&self.file, entry, &self.formats).map_err(|error| self.block_damage(&error))
+    }
+
+    pub(crate) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Damage> {
+        read_text(&self.file, entry).map_err(|error| self.block_damage(&error))
+    }
+
+    fn words(&self) -> Result<&Words, Damage> {
         self.words
-            .get_or_init(|| {
-                Words::open(&self.folder.join("words")).map_err(|error| self.words_damage(&error))
-            })
+            .get_or_init(|| Words::open(&words_path(&self.folder)).map_err(|error| self.words_damage(&error)))
             .as_ref()
             .map_err(Clone::clone)
     }
 
-    pub(crate) fn words_damage(&self, error: &tantivy::TantivyError) -> Damage {
-        Damage {
-            path: self.folder.join("words"),
-            what: format!("{error}; every block is searched instead, which is slow"),
-        }
+    fn words_damage(&self, error: &tantivy::TantivyError) -> Damage {
+        let what = format!("{error}; every block is searched instead, which is slow");
+        Damage { path: words_path(&self.folder), what }
+    }
+
+    /// The words were not opened, and the writer has put this segment together with others and removed it.
+    pub(crate) fn words_gone(&self) -> bool {
+        self.words.get().is_none() && !self.folder.exists()
+    }
+
+    fn block_damage(&self, error: &io::Error) -> Damage {
+        let what = format!("{error}; the lines of this block are missing from the answers");
+        Damage { path: blocks_path(&self.folder), what }
+    }
+
+    fn damage(&self, error: &io::Error) -> Damage {
+        let what = format!("{error}; lines may be missing from the answers");
+        Damage { path: blocks_path(&self.folder), what }
     }
 }
 
-fn decode_directory(bytes: &[u8]) -> Option<(Vec<Entry>, Vec<Fence>, Vec<&'static str>)> {
-    let from = &mut Decoder::unseal(bytes)?;
-    let formats = from.list(Decoder::text)?.iter().map(|name| block::intern(name)).collect();
-    let fences = from.list(|from| Some(Fence { first: from.word()?, checksum: from.word()? }))?;
-    let mut at = 0;
-    let entries = from.list(|from| {
-        let entry = decode_entry(from, at)?;
-        at += (entry.columns.length + entry.text.length) as u64;
-        Some(entry)
-    })?;
-    Some((entries, fences, formats))
+fn unreadable(path: &Path, error: &io::Error) -> Damage {
+    Damage { path: path.to_owned(), what: format!("{error}; all its lines are missing from the answers") }
 }
 
-fn decode_entry(from: &mut Decoder<'_>, at: u64) -> Option<Entry> {
-    let source = SourceId(from.small()?);
-    let first = from.number()?;
-    let mut length = || from.small().map(|length| length as usize);
-    let (count, columns, text, raw) = (length()?, length()?, length()?, length()?);
-    Some(Entry {
-        source,
-        first,
-        count,
-        at,
-        columns: Piece { length: columns, checksum: from.word()? },
-        text: Piece { length: text, checksum: from.word()? },
-        raw,
-        time: TimeRange {
-            start: Timestamp::from_nanos(from.signed()?),
-            end: Timestamp::from_nanos(from.signed()?),
-        },
-        untimed: from.byte()? == 1,
-        levels: from.byte()?,
-        carried: from.list(Decoder::number)?,
+impl Directory {
+    pub(crate) fn read(file: &Arc<File>) -> io::Result<Self> {
+        let (content, _) = footer::read(file)?;
+        let footer = Footer::decode(&content).ok_or_else(|| wrong("unreadable footer"))?;
+        let (blocks, carried) = (footer.entries, footer.carried);
+        let places = footer.tables + Table::<Entry, ENTRY_BYTES>::length(blocks);
+        let rest = places + Table::<Place, PLACE_BYTES>::length(blocks);
+        let entries = Table::new(Arc::clone(file), footer.tables, blocks);
+        Ok(Self {
+            zones: Mutex::new(vec![None; entries.page_count()]),
+            entries,
+            places: Table::new(Arc::clone(file), places, blocks),
+            carried: Table::new(Arc::clone(file), rest, carried),
+            footer,
+        })
+    }
+
+    fn each_of_page(
+        &self,
+        page: usize,
+        wanted: Wanted,
+        visit: &mut impl FnMut(usize, &Entry),
+    ) -> io::Result<()> {
+        let known = self.zones.lock().unwrap_or_else(PoisonError::into_inner)[page];
+        if known.is_some_and(|zone| !zone.may_fit(wanted)) {
+            return Ok(());
+        }
+        let first = page * crate::table::records_per_page(ENTRY_BYTES);
+        let entries = self.entries.page(page)?;
+        if known.is_none() {
+            self.zones.lock().unwrap_or_else(PoisonError::into_inner)[page] = Some(Zone::of(&entries));
+        }
+        entries.iter().enumerate().for_each(|(at, entry)| visit(first + at, entry));
+        Ok(())
+    }
+}
+
+impl Zone {
+    fn of(entries: &[Entry]) -> Self {
+        let start = entries.iter().map(|entry| entry.time.start).min().unwrap_or(Timestamp::MAX);
+        let end = entries.iter().map(|entry| entry.time.end).max().unwrap_or(Timestamp::MIN);
+        Self {
+            time: TimeRange { start, end },
+            untimed: entries.iter().any(|entry| entry.untimed),
+            levels: entries.iter().fold(0, |levels, entry| levels | entry.levels),
+        }
+    }
+
+    fn may_fit(self, wanted: Wanted) -> bool {
+        let in_range =
+            self.untimed || (self.time.start <= wanted.range.end && wanted.range.start <= self.time.end);
+        in_range && self.levels & wanted.levels != 0
+    }
+}
+
+pub(crate) fn read_columns(file: &File, entry: &Entry, formats: &[&'static str]) -> io::Result<Block> {
+    // Five varints of at most 10 bytes and a flag for each line.
+    let columns = unpack(file, entry.at, entry.columns, entry.count as usize * 64 + 64)?;
+    let rows = block::decode(&columns, entry.first, entry.count as usize, formats);
+    rows.map(Block::new).ok_or_else(|| wrong(&format!("unreadable columns at byte {}", entry.at)))
+}
+
+pub(crate) fn read_text(file: &File, entry: &Entry) -> io::Result<Vec<u8>> {
+    unpack(file, entry.at + u64::from(entry.columns.length), entry.text, entry.raw as usize)
+}
+
+thread_local! {
+    /// To make one costs more than to unpack a block.
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn unpack(file: &File, at: u64, piece: Piece, room: usize) -> io::Result<Vec<u8>> {
+    let mut packed = vec![0; piece.length as usize];
+    file.read_exact_at(&mut packed, at)?;
+    if checksum(&packed) != piece.checksum {
+        return Err(wrong(&format!("wrong checksum at byte {at}")));
+    }
+    UNPACKER.with_borrow_mut(|unpacker| {
+        let unpacker = match unpacker {
+            Some(unpacker) => unpacker,
+            none => none.insert(Decompressor::new()?),
+        };
+        unpacker.decompress(&packed, room)
     })
+}
+
+/// So that a batch of lines can be put into a segment again.
+pub(crate) type Row = (model::Line, Annotation);
+
+/// The spans of a committed segment, without opening more of it than needed.
+pub(crate) fn read_spans(store: &Path, number: u64) -> Option<BTreeMap<SourceId, Span>> {
+    let file = File::open(blocks_path(&folder(store, number))).ok()?;
+    let (content, _) = footer::read(&file).ok()?;
+    Some(Footer::decode(&content)?.spans)
 }

@@ -1,14 +1,14 @@
 //! Which blocks hold a word. A line's words are its runs of letters, digits and `_`, in lower case, and its compounds:
 //! words joined by `.`, `/` or `-`, as in `nova.compute.manager`. Ids are no words (`ids` finds them), nor are long
-//! numbers: a dictionary of a million terms that stand once each is slow to write and finds nothing that a look at
-//! the block would not find.
+//! numbers, nor the time that a line begins with: a dictionary of a million terms that stand once each is slow to write
+//! and finds nothing that a look at the block would not find.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Id, ScannedId, scan_ids};
+use model::{Id, ScannedId};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::SingleSegmentIndexWriter;
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
@@ -45,13 +45,13 @@ pub(crate) fn tokens<'a>(text: &'a [u8], mut visit: impl FnMut(Piece<'a>)) {
             Class::Word => {
                 let start = at;
                 at += text[at..].iter().take_while(|byte| is_word(**byte)).count();
-                let Some(found) = id_ending(text, start, at) else {
+                let Some(found) = id_in(text, start, at) else {
                     compound.add(start, at);
                     visit_word(&text[start..at], &mut visit);
                     continue;
                 };
                 compound.end_before(found.range.start, text, &mut visit);
-                at = at.max(found.range.end);
+                at = found.range.end;
                 let read = if found.id.uuid().is_some() { start..found.range.start } else { start..at };
                 let words = text.get(read).unwrap_or_default().split(|byte| !is_word(*byte));
                 words.for_each(|word| visit_word(word, &mut visit));
@@ -96,27 +96,27 @@ impl Compound {
     }
 }
 
-/// The id whose first letters and digits are the last ones of this word.
-fn id_ending(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
-    let follows = text.get(end).copied();
+/// The first id that begins in this word, or whose first part stands before it and a joiner.
+fn id_in(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
+    let joined = |at: Option<usize>| at.and_then(|at| text.get(at)) == Some(&b'-');
     let may_be = match end - start {
-        2 => follows == Some(b':'),
-        8 => follows == Some(b'-') || start.checked_sub(1).is_some_and(|before| text[before] == b'-'),
-        9.. => follows == Some(b'-') || end - start >= 32,
+        2 => text.get(end) == Some(&b':'),
+        8..32 => joined(Some(end)) || joined(start.checked_sub(1)),
+        32.. => true,
         _ => false,
     };
     if !may_be {
         return None;
     }
-    let run = text[start..end].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    model::id_at(text, end - run, end)
+    let mut at = start;
+    text[start..end].split(|byte| !byte.is_ascii_alphanumeric()).find_map(|run| {
+        let run_start = at;
+        at += run.len() + 1;
+        model::id_at(text, run_start, run_start + run.len())
+    })
 }
 
-/// With the ids that `_` ties to other letters.
 fn visit_word<'a>(word: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
-    if word.len() > 32 {
-        scan_ids(word, |found| visit(Piece::Id(found.id)));
-    }
     if !word.is_empty() && word.len() <= LONGEST {
         visit(Piece::Word(word));
     }
@@ -194,6 +194,8 @@ pub(crate) struct WordsWriter {
     /// The hash of each word, and the block that it was last seen in.
     seen: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
     block: u32,
+    /// The words of this block that were met last, by the end of their hash: half of all words are met again at once.
+    recent: Vec<u64>,
     /// The words of this block, a line feed after each.
     words: String,
 }
@@ -218,30 +220,38 @@ impl WordsWriter {
             field,
             seen: HashMap::default(),
             block: 0,
+            recent: vec![0; RECENT],
             words: String::new(),
         })
     }
 
     /// Indexes the text of the next block; gives the hashes of its ids, sorted.
     pub(crate) fn add(&mut self, text: &[u8]) -> Result<Vec<u64>, TantivyError> {
-        let Self { seen, words, .. } = self;
+        let Self { seen, words, recent, .. } = self;
         self.block += 1;
+        recent.fill(0);
         words.clear();
         let mut ids = Vec::new();
-        tokens(text, |piece| {
-            let word = match &piece {
-                Piece::Id(id) => return ids.push(id.stable_hash()),
-                Piece::Word(word) | Piece::Compound(word) => *word,
-            };
-            let hash = hash_in_lower_case(word);
-            if let Some(last) = seen.get_mut(&hash) {
-                if std::mem::replace(last, self.block) != self.block {
+        each_without_stamp(text, |line| {
+            tokens(line, |piece| {
+                let word = match &piece {
+                    Piece::Id(id) => return ids.push(id.stable_hash()),
+                    Piece::Word(word) | Piece::Compound(word) => *word,
+                };
+                let hash = hash_in_lower_case(word);
+                let slot = &mut recent[hash.to_le_bytes()[0] as usize];
+                if std::mem::replace(slot, hash) == hash {
+                    return;
+                }
+                if let Some(last) = seen.get_mut(&hash) {
+                    if std::mem::replace(last, self.block) != self.block {
+                        push_word(word, words);
+                    }
+                } else if piece.is_indexed() {
+                    seen.insert(hash, self.block);
                     push_word(word, words);
                 }
-            } else if piece.is_indexed() {
-                seen.insert(hash, self.block);
-                push_word(word, words);
-            }
+            });
         });
         ids.sort_unstable();
         ids.dedup();
@@ -259,6 +269,37 @@ impl WordsWriter {
         &self.path
     }
 }
+
+/// The numbers of the time at the beginning of nearly every line would be half of all words, and nobody looks for a time
+/// among words.
+fn each_without_stamp<'a>(text: &'a [u8], mut visit: impl FnMut(&'a [u8])) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        visit(&line[stamp_length(line)..]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+}
+
+/// Of a time like `2026-11-21 03:28:16.763` or `2026-11-21T03:28:16` that a line begins with; else 0.
+#[must_use]
+pub fn stamp_length(line: &[u8]) -> usize {
+    const SHAPE: &[u8; 19] = b"0000-00-00 00:00:00";
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b' ' => matches!(byte, b' ' | b'T'),
+        _ => byte == shape,
+    };
+    if line.len() < SHAPE.len() || !line.iter().zip(SHAPE).all(fits) {
+        return 0;
+    }
+    let fraction = line[SHAPE.len()..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b','));
+    SHAPE.len() + fraction.count()
+}
+
+/// As many as a byte has values.
+const RECENT: usize = 256;
 
 fn push_word(word: &[u8], words: &mut String) {
     if let Ok(word) = std::str::from_utf8(word) {
@@ -476,7 +517,7 @@ mod tests {
         #[test]
         fn the_ids_are_those_that_a_scan_finds(text in "([-_./: a-f0-9]|tap|instance-|[0-9a-f]{8}|[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|xyz){0,40}") {
             let mut scanned = Vec::new();
-            scan_ids(text.as_bytes(), |found| scanned.push(found.id));
+            model::scan_ids(text.as_bytes(), |found| scanned.push(found.id));
             let mut visited = Vec::new();
             tokens(text.as_bytes(), |piece| if let Piece::Id(id) = piece { visited.push(id) });
             proptest::prop_assert_eq!(visited, scanned);

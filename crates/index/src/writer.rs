@@ -1,15 +1,21 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use model::{Annotation, Line, Source};
+use model::{Annotation, Line, Source, Timestamp};
 
 use crate::block::Draft;
 use crate::codec::{Decoder, Encoder};
-use crate::manifest::{Manifest, sync_folder, write_synced};
-use crate::segment::{self, SegmentWriter};
+use crate::compaction::Compaction;
+use crate::fresh::{Fresh, Garbage, snapshot_number};
+use crate::manifest::{Dead, Manifest, sync_folder, write_synced};
+use crate::merge;
+use crate::open_segment::OpenSegment;
+use crate::segment;
+use crate::segment_writer::SegmentWriter;
 use crate::{Checkpoint, SourceId, StoreError};
 
 #[derive(Clone, Debug)]
@@ -26,22 +32,47 @@ impl Default for Options {
     }
 }
 
-/// The one that writes to a store. Nothing that it was given exists before [`Writer::commit`].
+/// The one that writes to a store. Nothing that it was given exists before [`Writer::commit`], save for readers in this
+/// process that ask for what is [`Writer::fresh`].
 pub struct Writer {
     store: PathBuf,
     options: Options,
+    /// As the next commit will publish it.
     manifest: Manifest,
-    drafts: BTreeMap<SourceId, Draft>,
+    /// Segments that the published manifest names.
+    committed: BTreeSet<u64>,
+    drafts: BTreeMap<SourceId, DayDraft>,
     draft_bytes: usize,
-    segment: Option<(u64, SegmentWriter)>,
+    /// By day.
+    open: BTreeMap<i64, SegmentWriter>,
+    /// Of the last block of each source.
+    days: BTreeMap<SourceId, i64>,
     summaries: BTreeMap<Vec<u8>, Vec<u8>>,
     changed: bool,
+    compaction: Compaction,
+    garbage: Garbage,
     /// Unlocks when it is dropped, and when the process dies.
     _lock: File,
 }
 
+/// Lines of one source and one day that wait until they fill a block.
+#[derive(Default)]
+struct DayDraft {
+    /// None as long as no line has a time.
+    day: Option<i64>,
+    draft: Arc<Draft>,
+}
+
 /// So many files of summaries are put together into one.
 const MAX_SUMMARY_FILES: usize = 8;
+
+/// So many days are written at a time, and so many bytes of text wait in their segments. Files are imported one after
+/// the other, and each may tell of many days.
+const MAX_OPEN_DAYS: usize = 32;
+const MAX_OPEN_BYTES: usize = 128 << 20;
+
+/// A clock that lies makes no more days than these; what belongs to another day goes to the nearest.
+const MAX_DAYS: usize = 1000;
 
 impl Writer {
     /// Opens the store, or makes one in a folder that is empty or does not exist. Removes what a writer that died
@@ -62,12 +93,16 @@ impl Writer {
         Ok(Self {
             store: store.to_owned(),
             options,
+            committed: numbers(&manifest),
             manifest,
             drafts: BTreeMap::new(),
             draft_bytes: 0,
-            segment: None,
+            open: BTreeMap::new(),
+            days: BTreeMap::new(),
             summaries: BTreeMap::new(),
             changed: false,
+            compaction: Compaction::default(),
+            garbage: Garbage::default(),
             _lock: lock,
         })
     }
@@ -87,6 +122,7 @@ impl Writer {
     pub fn add_source(&mut self, source: &Source) -> SourceId {
         let id = u32::try_from(self.manifest.sources.len()).expect("fewer than four thousand million files");
         self.manifest.sources.push(source.clone());
+        self.manifest.ends.push(0);
         self.changed = true;
         SourceId(id)
     }
@@ -95,7 +131,14 @@ impl Writer {
     /// it had been read half: it replaces the half.
     pub fn append(&mut self, source: SourceId, lines: &[(Line, Annotation)]) -> Result<(), StoreError> {
         for (line, annotation) in lines {
-            let draft = self.drafts.entry(source).or_default();
+            let day = annotation.timestamp.map(day_of);
+            // Clocks do not go backwards: a line of an earlier day belongs to its neighbours.
+            if self.drafts.get(&source).is_some_and(|draft| draft.day.is_some() && draft.day < day) {
+                self.write_draft(source)?;
+            }
+            let DayDraft { day: known, draft } = self.drafts.entry(source).or_default();
+            *known = known.or(day);
+            let draft = Arc::make_mut(draft);
             self.draft_bytes -= draft.text.len();
             draft.push(line, annotation);
             self.draft_bytes += draft.text.len();
@@ -119,23 +162,93 @@ impl Writer {
     /// Makes everything so far durable, and the checkpoints with it, in one step. A checkpoint replaces the one of
     /// the same source. After an error the writer is of no use any more: what it wrote since the last commit is lost.
     pub fn commit(&mut self, checkpoints: Vec<Checkpoint>) -> Result<(), StoreError> {
+        self.take_merged(false);
         if !self.changed && checkpoints.is_empty() {
             return Ok(());
         }
         let replaced = self.prepare(checkpoints)?;
-        self.manifest.publish(&self.store)?;
-        self.changed = false;
+        self.publish()?;
         for number in replaced {
             let path = summary_path(&self.store, number);
             fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
         }
+        self.start_merge();
         Ok(())
+    }
+
+    /// Commits, and puts segments together until there is nothing left to put together. Otherwise that happens beside
+    /// the writing.
+    pub fn settle(&mut self) -> Result<(), StoreError> {
+        self.commit(Vec::new())?;
+        loop {
+            self.start_merge();
+            if !self.compaction.is_running() {
+                return self.commit(Vec::new());
+            }
+            self.take_merged(true);
+            self.commit(Vec::new())?;
+        }
+    }
+
+    /// Drops whole segments, the oldest days first: those whose lines are all older than `oldest`, then more, until the
+    /// segments take no more than `most_bytes` on the disk; the newest day stays. Lines without a time are as old as
+    /// their neighbours. Commits.
+    pub fn retain(
+        &mut self,
+        oldest: Option<Timestamp>,
+        most_bytes: Option<u64>,
+    ) -> Result<Dropped, StoreError> {
+        self.commit(Vec::new())?;
+        self.take_merged(true);
+        let first_kept = self.first_day_kept(oldest.map(day_of), most_bytes.unwrap_or(u64::MAX));
+        let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.manifest.segments)
+            .into_iter()
+            .partition(|segment| segment.day >= first_kept);
+        self.manifest.segments = kept;
+        let mut report = Dropped::default();
+        for segment in &dropped {
+            report.segments += 1;
+            report.lines += segment.lines;
+            report.bytes += segment.disk;
+            self.manifest.dead.retain(|dead| dead.segment != segment.number);
+            self.garbage.folders.push(segment::folder(&self.store, segment.number));
+        }
+        self.changed |= !dropped.is_empty();
+        self.commit(Vec::new())?;
+        Ok(report)
+    }
+
+    /// What was appended so far, committed or not: for readers in this process.
+    pub fn fresh(&mut self) -> Result<Fresh, StoreError> {
+        let formats: Arc<[&'static str]> = self.manifest.formats.as_slice().into();
+        let mut open = Vec::new();
+        for segment in self.open.values_mut() {
+            open.push(OpenSegment::of_blocks(segment.number, segment.snapshot()?, &formats));
+        }
+        let drafts = self.drafts.iter().filter(|(_, draft)| !draft.draft.is_empty());
+        let drafts: Vec<(SourceId, Arc<Draft>)> =
+            drafts.map(|(source, draft)| (*source, Arc::clone(&draft.draft))).collect();
+        let mut manifest = self.manifest.clone();
+        if !drafts.is_empty() {
+            // Half lines whose whole is in a draft.
+            for (source, draft) in &drafts {
+                let first = draft.rows.numbers.first().copied().unwrap_or(u64::MAX);
+                if self.manifest.ends[source.0 as usize] >= first {
+                    open.iter_mut().for_each(|segment| segment.supersede(*source, first));
+                    manifest.dead.extend(self.dead_lines(*source, first));
+                }
+            }
+            open.push(OpenSegment::of_drafts(snapshot_number(), &drafts));
+        }
+        Ok(Fresh { manifest, open, pin: Arc::clone(&self.garbage.pin) })
     }
 
     /// Writes everything but the manifest; gives the summary files that the new manifest no longer names.
     fn prepare(&mut self, checkpoints: Vec<Checkpoint>) -> Result<Vec<u64>, StoreError> {
         self.write_drafts()?;
-        self.finish_segment()?;
+        while let Some(day) = self.open.keys().next().copied() {
+            self.finish_segment(day)?;
+        }
         let replaced = self.write_summaries()?;
         let mut all: BTreeMap<SourceId, Checkpoint> =
             self.manifest.checkpoints.drain(..).map(|checkpoint| (checkpoint.source, checkpoint)).collect();
@@ -144,34 +257,126 @@ impl Writer {
         Ok(replaced)
     }
 
+    fn publish(&mut self) -> Result<(), StoreError> {
+        self.manifest.publish(&self.store)?;
+        self.changed = false;
+        self.committed = numbers(&self.manifest);
+        self.garbage.collect();
+        Ok(())
+    }
+
     fn write_drafts(&mut self) -> Result<(), StoreError> {
         let sources: Vec<SourceId> = self.drafts.keys().copied().collect();
         sources.into_iter().try_for_each(|source| self.write_draft(source))
     }
 
     fn write_draft(&mut self, source: SourceId) -> Result<(), StoreError> {
-        let Some(draft) = self.drafts.remove(&source) else { return Ok(()) };
+        let Some(DayDraft { day, draft }) = self.drafts.remove(&source) else { return Ok(()) };
         self.draft_bytes -= draft.text.len();
-        let (_, segment) = match &mut self.segment {
-            Some(segment) => segment,
-            none => {
-                let number = self.manifest.take_number();
-                none.insert((number, SegmentWriter::create(&self.store, number)?))
-            }
+        let (Some(first), Some(last)) = (draft.rows.numbers.first(), draft.rows.numbers.last()) else {
+            return Ok(());
         };
-        segment.add(source, &draft)?;
+        if self.manifest.ends[source.0 as usize] >= *first {
+            self.supersede(source, *first);
+        }
+        self.manifest.ends[source.0 as usize] = *last;
+        let day = self.partition(source, day);
+        self.days.insert(source, day);
+        if !self.open.contains_key(&day) {
+            self.make_room()?;
+            let number = self.manifest.take_number();
+            self.open.insert(day, SegmentWriter::create(&self.store, number, day)?);
+        }
+        let segment = self.open.get_mut(&day).expect("it was inserted");
+        segment.add(source, &draft, &mut self.manifest.formats)?;
         if segment.raw >= self.options.segment_bytes {
-            self.finish_segment()?;
+            self.finish_segment(day)?;
         }
         Ok(())
     }
 
-    fn finish_segment(&mut self) -> Result<(), StoreError> {
-        if let Some((number, segment)) = self.segment.take() {
-            segment.finish()?;
-            self.manifest.segments.push(number);
+    /// The day whose segment takes a draft.
+    fn partition(&self, source: SourceId, day: Option<i64>) -> i64 {
+        let newest = || self.open.keys().next_back().copied();
+        let wanted = day.or_else(|| self.days.get(&source).copied()).or_else(newest).unwrap_or(0);
+        if self.open.contains_key(&wanted) {
+            return wanted;
+        }
+        let mut known: BTreeSet<i64> = self.manifest.segments.iter().map(|segment| segment.day).collect();
+        known.extend(self.open.keys());
+        if known.contains(&wanted) || known.len() < MAX_DAYS {
+            return wanted;
+        }
+        known.into_iter().min_by_key(|day| day.abs_diff(wanted)).unwrap_or(wanted)
+    }
+
+    /// Finishes the largest open segment when too much is open.
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        let raw: usize = self.open.values().map(|segment| segment.raw).sum();
+        if self.open.len() < MAX_OPEN_DAYS && raw < MAX_OPEN_BYTES {
+            return Ok(());
+        }
+        let largest = self.open.iter().max_by_key(|(_, segment)| segment.raw).map(|(day, _)| *day);
+        largest.map_or(Ok(()), |day| self.finish_segment(day))
+    }
+
+    /// Lines of a source from this number on come again.
+    fn supersede(&mut self, source: SourceId, from: u64) {
+        self.open.values_mut().for_each(|segment| segment.supersede(source, from));
+        let dead = self.dead_lines(source, from);
+        self.manifest.dead.extend(dead);
+    }
+
+    fn dead_lines(&self, source: SourceId, from: u64) -> Vec<Dead> {
+        let segments = self.manifest.segments.iter().map(|segment| segment.number);
+        let holding = segments.filter(|number| {
+            let spans = segment::read_spans(&self.store, *number);
+            spans.is_none_or(|spans| spans.get(&source).is_some_and(|span| span.last >= from))
+        });
+        holding.map(|segment| Dead { segment, source, from }).collect()
+    }
+
+    fn finish_segment(&mut self, day: i64) -> Result<(), StoreError> {
+        if let Some(segment) = self.open.remove(&day) {
+            self.manifest.segments.push(segment.finish()?);
+            self.manifest.segments.sort_by_key(|segment| segment.number);
+            self.take_merged(self.compaction.lags(&self.manifest.segments));
+            self.start_merge();
         }
         Ok(())
+    }
+
+    fn start_merge(&mut self) {
+        let Self { store, manifest, compaction, .. } = self;
+        compaction.start(store, manifest);
+    }
+
+    /// Puts the outcome of a merge into the next manifest.
+    fn take_merged(&mut self, wait: bool) {
+        let Some((task, merged)) = self.compaction.outcome(wait) else { return };
+        for input in &task.inputs {
+            self.manifest.segments.retain(|segment| segment.number != input.number);
+            self.garbage.folders.push(segment::folder(&self.store, input.number));
+        }
+        merge::retarget(&mut self.manifest.dead, &task, merged.number);
+        self.manifest.segments.push(merged);
+        self.manifest.segments.sort_by_key(|segment| segment.number);
+        self.changed = true;
+    }
+
+    fn first_day_kept(&self, oldest: Option<i64>, most_bytes: u64) -> i64 {
+        let mut days = BTreeMap::<i64, u64>::new();
+        for segment in &self.manifest.segments {
+            *days.entry(segment.day).or_default() += segment.disk;
+        }
+        let Some(newest) = days.keys().next_back().copied() else { return i64::MIN };
+        let mut bytes = 0;
+        let fitting = days.iter().rev().take_while(|(_, disk)| {
+            bytes += *disk;
+            bytes <= most_bytes
+        });
+        let by_size = fitting.map(|(day, _)| *day).last().unwrap_or(newest);
+        by_size.max(oldest.unwrap_or(i64::MIN)).min(newest)
     }
 
     fn write_summaries(&mut self) -> Result<Vec<u64>, StoreError> {
@@ -197,8 +402,26 @@ impl Writer {
     }
 }
 
+/// What [`Writer::retain`] dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    pub segments: usize,
+    pub lines: u64,
+    /// On the disk.
+    pub bytes: u64,
+}
+
+fn numbers(manifest: &Manifest) -> BTreeSet<u64> {
+    manifest.segments.iter().map(|segment| segment.number).collect()
+}
+
+fn day_of(time: Timestamp) -> i64 {
+    const DAY: i64 = 86_400 * 1_000_000_000;
+    time.nanos().div_euclid(DAY)
+}
+
 impl Manifest {
-    const fn take_number(&mut self) -> u64 {
+    pub(crate) const fn take_number(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
     }
@@ -246,7 +469,7 @@ fn lock(store: &Path) -> Result<File, StoreError> {
 /// What no manifest names was never committed, or was replaced.
 fn remove_uncommitted(store: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     let mut keep: Vec<PathBuf> =
-        manifest.segments.iter().map(|number| segment::folder(store, *number)).collect();
+        manifest.segments.iter().map(|segment| segment::folder(store, segment.number)).collect();
     keep.extend(manifest.summaries.iter().map(|number| summary_path(store, *number)));
     for folder in ["segments", "summaries"] {
         let folder = store.join(folder);

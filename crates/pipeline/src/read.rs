@@ -26,8 +26,15 @@ pub(crate) struct Import<'a> {
     done: Vec<index::Checkpoint>,
     /// The requests that the lines since the last commit show to be worth judging, and when they were opened.
     opened: HashMap<Id, Timestamp>,
+    /// Bytes of text since the last commit.
+    uncommitted: usize,
+    /// What earlier imports stored, if there is anything.
+    stored: Option<index::Reader>,
     pub(crate) report: Report,
 }
+
+/// A crash costs no more than reading so much again.
+const BYTES_PER_COMMIT: usize = 256 << 20;
 
 /// A text that is being read.
 struct Text {
@@ -52,6 +59,8 @@ impl<'a> Import<'a> {
             known,
             done: Vec::new(),
             opened: HashMap::new(),
+            uncommitted: 0,
+            stored: index::Reader::open(&options.store).ok(),
             report: Report::default(),
         })
     }
@@ -94,11 +103,16 @@ impl<'a> Import<'a> {
             Resume::GoOn { checkpoint, .. } => self.known[checkpoint].0,
             Resume::New => self.writer.add_source(&source),
         };
+        let last_stored = match resume {
+            Resume::GoOn { line, .. } => line - 1,
+            Resume::New | Resume::Known { .. } => 0,
+        };
         let mut annotator = Annotator::new(self.options.zones.of(host.as_deref()));
         if let Some(written) = reader.modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()) {
             let nanos = i64::try_from(written.as_nanos()).unwrap_or(i64::MAX);
             annotator = annotator.with_year_hint(Timestamp::from_nanos(nanos));
         }
+        self.recall(id, last_stored, &mut annotator);
         let mut text = Text { id, source: Arc::new(source), annotator, file };
         self.read_lines(&mut reader, &mut text, advance)?;
 
@@ -137,6 +151,13 @@ impl<'a> Import<'a> {
                 self.report.stretch(annotation);
             }
             self.writer.append(text.id, &annotated).map_err(|source| ImportError::Write { source })?;
+            self.uncommitted += annotated.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+            if self.uncommitted >= BYTES_PER_COMMIT {
+                let so_far = reader.checkpoint(text.source.host.as_deref());
+                self.done.retain(|done| done.source != text.id);
+                self.done.push(index::Checkpoint { source: text.id, state: so_far.to_bytes() });
+                self.commit()?;
+            }
             if advance(&text.file.path).is_break() {
                 self.report.interrupted = true;
                 return Ok(());
@@ -149,7 +170,8 @@ impl<'a> Import<'a> {
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        let glance = self.knowledge.glance(&line.text);
+        let message = line.text.get(text.annotator.message_start()..).unwrap_or_default();
+        let glance = self.knowledge.glance(message);
         annotation.notable = annotation.severity < Severity::Warning && glance.notable;
         if glance.opens && annotation.continues.is_none() {
             self.open(text, &line, &annotation);
@@ -176,13 +198,28 @@ impl<'a> Import<'a> {
         source
     }
 
+    /// Shows the annotator the lines before the first new one: that may continue one of them.
+    fn recall(&self, id: SourceId, last_stored: u64, annotator: &mut Annotator) {
+        const LINES: u64 = 256;
+        let Some(stored) = self.stored.as_ref().filter(|_| last_stored > 0) else { return };
+        for (mut line, _) in stored.at(id, last_stored.saturating_sub(LINES) + 1..=last_stored) {
+            annotator.annotate(&mut line);
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(Report, Writer), ImportError> {
+        self.commit()?;
+        Ok((self.report, self.writer))
+    }
+
     /// Everything that was read becomes durable, with how far it was read.
-    pub(crate) fn commit(mut self) -> Result<(Report, Writer), ImportError> {
+    fn commit(&mut self) -> Result<(), ImportError> {
         let opened = self.opened.drain();
         let notes = opened.map(|(request, at)| (notes::request_key(&request), notes::opening_to_bytes(at)));
         self.writer.put_summaries(notes.collect());
-        self.writer.commit(self.done).map_err(|source| ImportError::Write { source })?;
-        Ok((self.report, self.writer))
+        self.uncommitted = 0;
+        let done = std::mem::take(&mut self.done);
+        self.writer.commit(done).map_err(|source| ImportError::Write { source })
     }
 }
 

@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
-use index::{Damage, Reader, SourceId, StoreError, StoredEvent};
+use index::{Damage, Limits, Place, Reader, SourceId, StoreError, StoredEvent};
 use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
@@ -89,30 +89,30 @@ impl Engine {
     }
 
     fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
+        let mut places = self.reader.places_with(id, TimeRange::ALL);
         let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
-        let mut found = self.reader.lines_with(id, TimeRange::ALL);
         if let Answer::Found(case) = correlate::judge(id, &evidence, &self.baseline) {
+            let sources: HashMap<_, _> =
+                self.reader.sources().into_iter().map(|(id, source)| (Arc::as_ptr(&source), id)).collect();
             let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Predecessor);
-            found.extend(own.filter_map(|entry| evidence.lines_of(&entry.event)));
+            places.extend(own.filter_map(|entry| {
+                let source = *sources.get(&Arc::as_ptr(&entry.event.source))?;
+                Some(Place { source, head: entry.event.line })
+            }));
         }
+        let mut found: Vec<_> = places.into_iter().filter_map(|place| self.reader.event_at(place)).collect();
         found.sort_by_key(order);
-        found.dedup_by_key(|stored| order(stored));
         found
     }
 
     /// Up to `limit` events that match, the newest first.
     pub fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, QueryError> {
         let expression = grammar::parse(query, now)?;
-        let found = self.reader.search(&plan(&expression), limit, &mut |stored| {
-            let text = String::from_utf8_lossy(&stored.lines.iter().fold(Vec::new(), |mut text, line| {
-                text.extend_from_slice(&line.text);
-                text.push(b'\n');
-                text
-            }))
-            .to_lowercase();
-            matches(&expression, &self.event(stored), &text)
+        let limits = Limits { events: limit, ..Limits::NONE };
+        let found = self.reader.search(&plan(&expression), &limits, &mut |stored| {
+            matches(&expression, &self.event(stored), &searched_text(stored))
         });
-        Ok(found.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
+        Ok(found.events.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
     }
 
     /// What was found out about requests when they were imported, the newest first.
@@ -161,6 +161,16 @@ impl Engine {
             })
             .collect()
     }
+}
+
+/// In lower case, without the times that the lines begin with: they are asked for by `since` and `until`.
+fn searched_text(stored: &StoredEvent) -> String {
+    let mut text = Vec::new();
+    for line in &stored.lines {
+        text.extend_from_slice(line.text.get(index::stamp_length(&line.text)..).unwrap_or_default());
+        text.push(b'\n');
+    }
+    String::from_utf8_lossy(&text).to_lowercase()
 }
 
 fn order(stored: &StoredEvent) -> (Option<Timestamp>, SourceId, u64) {

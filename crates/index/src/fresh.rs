@@ -1,0 +1,57 @@
+//! What readers in the writer's process see before it is committed, and how long replaced folders stay for them.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use crate::manifest::Manifest;
+use crate::open_segment::OpenSegment;
+
+/// Everything that was appended up to a moment. Cheap to take and to keep; [`crate::Reader::of`] reads it.
+pub struct Fresh {
+    pub(crate) manifest: Manifest,
+    pub(crate) open: Vec<OpenSegment>,
+    pub(crate) pin: Pin,
+}
+
+impl fmt::Debug for Fresh {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Fresh").finish_non_exhaustive()
+    }
+}
+
+/// As long as somebody holds it, no folder is removed that was there when it was given.
+pub(crate) type Pin = Arc<()>;
+
+/// Folders that no manifest names any more, or soon none will.
+#[derive(Default)]
+pub(crate) struct Garbage {
+    /// To be removed after the next commit.
+    pub(crate) folders: Vec<PathBuf>,
+    pub(crate) pin: Pin,
+    waiting: VecDeque<(Weak<()>, Vec<PathBuf>)>,
+}
+
+impl Garbage {
+    /// After a commit: removes what no reader of this process can ask for. Readers of other processes hold the files
+    /// open, or look into the new manifest.
+    pub(crate) fn collect(&mut self) {
+        if !self.folders.is_empty() {
+            let pin = std::mem::take(&mut self.pin);
+            self.waiting.push_back((Arc::downgrade(&pin), std::mem::take(&mut self.folders)));
+        }
+        while let Some((_, folders)) = self.waiting.pop_front_if(|(pin, _)| pin.strong_count() == 0) {
+            // What cannot be removed now, the next writer removes.
+            folders.iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
+        }
+    }
+}
+
+/// For the drafts of a snapshot: no segment has this number, nor has another snapshot.
+pub(crate) fn snapshot_number() -> u64 {
+    static TAKEN: AtomicU64 = AtomicU64::new(0);
+    u64::MAX - TAKEN.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,207 @@
+//! Events that match, the newest first, a page at a time: blocks are opened from the newest backwards, and no more of
+//! them than the page needs.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
+
+use model::Timestamp;
+
+use crate::directory::Entry;
+use crate::query::{Filter, Query, needs_words};
+use crate::reader::{Found, Reader, StoredEvent};
+use crate::segment::{Segment, Wanted};
+use crate::view::View;
+use crate::{Damage, SourceId};
+
+/// Where a page ended. The next one begins behind it, whatever was appended in the meantime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    /// Events without a time come last.
+    pub time: Option<Timestamp>,
+    pub source: SourceId,
+    /// Of the first line.
+    pub line: u64,
+}
+
+/// A page of what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    pub events: Vec<StoredEvent>,
+    /// Where to go on: none when everything was looked at.
+    pub next: Option<Cursor>,
+}
+
+/// What limits a page.
+pub struct Limits<'a> {
+    pub after: Option<Cursor>,
+    pub events: usize,
+    /// Asked before a further block is opened; whoever says no gets what was found so far, and where to go on.
+    pub keep_going: &'a dyn Fn() -> bool,
+}
+
+impl Limits<'_> {
+    /// Everything.
+    pub const NONE: Self = Self { after: None, events: usize::MAX, keep_going: &|| true };
+}
+
+impl std::fmt::Debug for Limits<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Limits").field("after", &self.after).field("events", &self.events).finish()
+    }
+}
+
+impl Reader {
+    /// Events that match, the newest first. The query chooses the blocks, `matches` has the last word. The time of its
+    /// first line is an event's time; its other lines are taken to be no older.
+    pub fn search(
+        &self,
+        query: &Query,
+        limits: &Limits<'_>,
+        matches: &mut dyn FnMut(&StoredEvent) -> bool,
+    ) -> Page {
+        let view = self.view_for(query);
+        let mut walk = Walk {
+            reader: self,
+            view: &view,
+            after: limits.after,
+            waiting: waiting_segments(&view, query, self),
+            blocks: BinaryHeap::new(),
+            seen: BTreeSet::new(),
+            found: BTreeMap::new(),
+        };
+        walk.page(limits, matches)
+    }
+
+    /// The words of a segment are opened when they are asked for. When the writer has put segments together since this
+    /// reader was opened, they are gone, and the newer segments are asked.
+    fn view_for(&self, query: &Query) -> Arc<View> {
+        for _ in 0..3 {
+            let view = self.view();
+            let gone = |segment: &Arc<Segment>| match &**segment {
+                Segment::Committed(stored) => stored.words_gone(),
+                Segment::Open(_) => false,
+            };
+            if !needs_words(query) || !view.segments.iter().any(gone) || self.renew().is_err() {
+                return view;
+            }
+        }
+        self.view()
+    }
+}
+
+/// Segments whose blocks were not listed so far, by their newest line.
+type Waiting = BTreeMap<(Timestamp, usize), Filter>;
+
+fn waiting_segments(view: &View, query: &Query, reader: &Reader) -> Waiting {
+    let filters = view.segments.iter().enumerate().map(|(at, segment)| {
+        let end = segment.time().end;
+        ((end, at), Filter::new(reader, view, segment, query))
+    });
+    filters.filter(|(_, filter)| !filter.is_empty()).collect()
+}
+
+struct Walk<'a> {
+    reader: &'a Reader,
+    view: &'a View,
+    after: Option<Cursor>,
+    waiting: Waiting,
+    /// The blocks to open, the one with the newest line first.
+    blocks: BinaryHeap<Place>,
+    /// Events that lie in more than one block.
+    seen: BTreeSet<(SourceId, u64)>,
+    /// What was found and may not be the next: a block that was not opened may hold newer ones.
+    found: BTreeMap<Reverse<Cursor>, StoredEvent>,
+}
+
+/// Its newest time, segment and number.
+type Place = (Timestamp, Reverse<(usize, u32)>);
+
+impl Walk<'_> {
+    fn page(&mut self, limits: &Limits<'_>, matches: &mut dyn FnMut(&StoredEvent) -> bool) -> Page {
+        let mut page = Page::default();
+        loop {
+            self.list_blocks();
+            let bound = self.blocks.peek().map(|(end, _)| *end);
+            while let Some(first) = self.found.first_entry() {
+                let Reverse(cursor) = *first.key();
+                // What is left may be as new as `bound`.
+                if bound.is_some_and(|bound| cursor.time.is_none_or(|time| time <= bound)) {
+                    break;
+                }
+                if page.events.len() == limits.events {
+                    page.next = page.events.last().map(StoredEvent::cursor).or(self.after);
+                    return page;
+                }
+                page.events.push(first.remove());
+            }
+            let Some((end, Reverse((segment, block)))) = self.blocks.pop() else { return page };
+            // Blocks that the page before had to open too are free: else a small budget would never get past them.
+            let is_new = self.after.is_none_or(|after| after.time.is_some_and(|time| end < time));
+            if is_new && !(limits.keep_going)() {
+                page.next = Some(Cursor { time: Some(end), source: SourceId(u32::MAX), line: u64::MAX });
+                return page;
+            }
+            let segment = &self.view.segments[segment];
+            if let Some(found) = self.reader.found(self.view, segment, block) {
+                self.open(&found, matches);
+            }
+        }
+    }
+
+    /// Lists the blocks of every segment that may hold something newer than the blocks that are listed.
+    fn list_blocks(&mut self) {
+        while let Some(((end, at), _)) = self.waiting.last_key_value() {
+            let (end, at) = (*end, *at);
+            if self.blocks.peek().is_some_and(|(newest, _)| *newest > end) {
+                return;
+            }
+            let Some(((_, _), filter)) = self.waiting.pop_last() else { return };
+            let segment = &self.view.segments[at];
+            let mut wanted = filter.wanted();
+            let rest = self.after.map(|after| after.time);
+            if let Some(Some(time)) = rest {
+                let range = model::TimeRange { start: Timestamp::MIN, end: time };
+                wanted = wanted.and(Wanted { range, ..Wanted::ALL });
+            }
+            let Self { reader, blocks, .. } = self;
+            let mut visit = |number: u32, entry: &Entry| {
+                if filter.fits(number, entry) && (rest != Some(None) || entry.untimed) {
+                    blocks.push((entry.time.end, Reverse((at, number))));
+                }
+            };
+            let outcome: Result<(), Damage> = segment.each_entry(wanted, &mut visit);
+            reader.noted(outcome);
+        }
+    }
+
+    fn open(&mut self, found: &Found<'_>, matches: &mut dyn FnMut(&StoredEvent) -> bool) {
+        let Some(block) = self.reader.block(found) else { return };
+        let source = found.entry.source;
+        let rows = 0..block.rows.numbers.partition_point(|number| *number < found.dead_from);
+        let heads: BTreeSet<u64> = rows.map(|row| block.rows.head(row)).collect();
+        for head in heads {
+            if self.seen.contains(&(source, head)) {
+                continue;
+            }
+            let Some(event) = self.reader.event(self.view, source, head) else { continue };
+            let last = event.lines.last().map_or(head, |line| line.number);
+            if head < found.entry.first || last > found.entry.last {
+                self.seen.insert((source, head));
+            }
+            let cursor = event.cursor();
+            if self.after.is_none_or(|after| cursor < after) && matches(&event) {
+                self.found.insert(Reverse(cursor), event);
+            }
+        }
+    }
+}
+
+impl StoredEvent {
+    /// Its place in the order of a search.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        let (time, source, line) = self.order();
+        Cursor { time, source, line }
+    }
+}
