@@ -1,6 +1,7 @@
 //! The recorded cloud, scaled up.
 
 mod clock;
+mod lives;
 mod ownership;
 mod plan;
 mod random;
@@ -41,16 +42,19 @@ Options:
   --seed N                 Another cloud for every number [default: 1]
   --hours H                The longest time that one cell lives; more bytes make more cells [default: 24]
   --notifications SHARE    Of all bytes, those that are notifications [default: 0.1]
-  --failures SHARE         Of all boots, those that fail [default: 0.02]";
+  --failures SHARE         Of all boots, those that fail [default: 0.02]
+  --requests SHARE         Of all recorded requests that changed something, those that are repeated; who only looks,
+                           agents and periodic tasks always are [default: 0.04]";
 
 pub(crate) fn run(mut options: Options) -> Result<()> {
     let Size(bytes) = options.value("--size")?.context("how large? See `cargo xtask gen-logs --help`")?;
     let folder: PathBuf = options.value("--out")?.context("where to? See `cargo xtask gen-logs --help`")?;
     let wishes = Wishes {
         bytes,
-        notifications: share(&mut options, "--notifications", 0.1)?,
+        notifications: share(&mut options, "--notifications", 0.1, 0.9)?,
         hours: options.value("--hours")?.unwrap_or(24.0),
-        failures: share(&mut options, "--failures", 0.02)?,
+        failures: share(&mut options, "--failures", 0.02, 0.9)?,
+        requests: share(&mut options, "--requests", 0.04, 1.0)?,
         seed: options.value("--seed")?.unwrap_or(1),
     };
     options.finish()?;
@@ -83,9 +87,9 @@ fn recorded_cloud() -> Result<PathBuf> {
     corpus::unpack(&corpus::archive(), &project_root().join("target/gen-logs"))
 }
 
-fn share(options: &mut Options, name: &str, default: f64) -> Result<f64> {
+fn share(options: &mut Options, name: &str, default: f64, most: f64) -> Result<f64> {
     let share = options.value(name)?.unwrap_or(default);
-    ensure!((0.0..=0.9).contains(&share), "{name} lies between 0 and 0.9");
+    ensure!((0.0..=most).contains(&share), "{name} lies between 0 and {most}");
     Ok(share)
 }
 

@@ -2,23 +2,26 @@
 
 use std::collections::HashMap;
 
+use super::lives::{About, LifeIndex, Lives, is_of_one_instance};
 use super::recording::{Line, Recording};
 use super::scan::{Hole, IdIndex};
 
 /// A resource counts as made for its case when it appeared at most so many seconds before.
 const PREPARATION: i32 = 30;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Owner {
     /// The id from which this line's ids descend.
     pub(super) root: Option<IdIndex>,
     /// The failed case without which this line would not have been written.
     pub(super) case: Option<u16>,
+    /// Whose lives it is about.
+    pub(super) about: About,
 }
 
 /// An id belongs to the request in whose line it appears first.
 #[derive(Debug)]
-struct Births {
+pub(super) struct Births {
     /// For each id its root, and when it was born.
     roots: Vec<Option<(IdIndex, i32)>>,
 }
@@ -32,18 +35,35 @@ pub(super) fn assign(recording: &mut Recording) {
         births.add(recording, line);
     }
     let cases = births.cases(recording);
+    let mut lives = Lives::find(recording, &births);
     let mut files = std::mem::take(&mut recording.files);
     let mut notifications = std::mem::take(&mut recording.notifications);
     for file in &mut files {
-        births.assign_events(recording, &mut file.lines, &cases);
+        births.assign_events(recording, &mut file.lines, &cases, &mut lives);
+        if is_of_one_instance(recording, file) {
+            births.assign_instance(recording, &mut file.lines, &cases, &mut lives);
+        }
     }
     for line in &mut notifications {
-        line.owner = births.owner(recording, line, &cases);
+        line.owner = births.owner(recording, line, &cases, &mut lives);
     }
     (recording.files, recording.notifications) = (files, notifications);
+    for case in &mut recording.cases {
+        let lives_of =
+            |id: &u32| lives.life_of(&births, *id).filter(|_| !recording.ids.all[*id as usize].lasting);
+        case.life = case.ids.iter().find_map(lives_of);
+    }
+    let of_cases: Vec<Option<LifeIndex>> =
+        recording.cases.iter().map(|case| case.life.filter(|_| case.failed)).collect();
+    (recording.lives, recording.named_lives) = lives.finish(&of_cases);
 }
 
 impl Births {
+    /// The request that brought the id into the world.
+    pub(super) fn root_of(&self, id: IdIndex) -> Option<IdIndex> {
+        self.roots[id as usize].map(|(root, _)| root)
+    }
+
     fn add(&mut self, recording: &Recording, line: &Line) {
         let (request, others) = split(recording, line);
         let parent = match request {
@@ -82,11 +102,17 @@ impl Births {
     }
 
     /// A traceback's lines rarely name the request: they go with their head.
-    fn assign_events(&self, recording: &Recording, lines: &mut [Line], cases: &[Option<u16>]) {
+    fn assign_events(
+        &self,
+        recording: &Recording,
+        lines: &mut [Line],
+        cases: &[Option<u16>],
+        lives: &mut Lives,
+    ) {
         let mut heads: HashMap<&[u8], Owner> = HashMap::new();
         let mut previous = Owner::default();
         for line in lines {
-            let own = self.owner(recording, line, cases);
+            let own = self.owner(recording, line, cases, lives);
             line.owner = match split_header(recording.text_of(line)) {
                 _ if recording.time_of(line).is_none() => previous,
                 Some((header, rest)) if rest.starts_with(b"[") => {
@@ -101,13 +127,28 @@ impl Births {
         }
     }
 
-    fn owner(&self, recording: &Recording, line: &Line, cases: &[Option<u16>]) -> Owner {
+    /// Most lines of an instance's own file do not name it.
+    fn assign_instance(
+        &self,
+        recording: &Recording,
+        lines: &mut [Line],
+        cases: &[Option<u16>],
+        lives: &mut Lives,
+    ) {
+        let mut owners = lines.iter().map(|line| self.owner(recording, line, cases, lives));
+        if let Some(owner) = owners.find(|owner| owner.root.is_some()) {
+            lines.iter_mut().for_each(|line| line.owner = owner);
+        }
+    }
+
+    fn owner(&self, recording: &Recording, line: &Line, cases: &[Option<u16>], lives: &mut Lives) -> Owner {
+        let about = lives.about(recording, self, line);
         let (request, others) = split(recording, line);
         let case_of = |id: IdIndex| self.roots[id as usize].and_then(|(root, _)| cases[root as usize]);
         let root =
             request.or(others.first().copied()).and_then(|id| self.roots[id as usize]).map(|(root, _)| root);
         if let Some(case) = request.and_then(case_of) {
-            return Owner { root, case: Some(case) };
+            return Owner { root, case: Some(case), about };
         }
         // Somebody else's line that is about nothing but the case: its user looking how it goes, an agent at work.
         let resources = others.iter().copied().filter(|id| Some(*id) != request);
@@ -115,7 +156,7 @@ impl Births {
             .filter(|id| self.roots[*id as usize].is_some_and(|(root, _)| Some(root) != request))
             .map(case_of);
         let first = all.next().flatten();
-        Owner { root, case: first.filter(|case| all.all(|other| other == Some(*case))) }
+        Owner { root, case: first.filter(|case| all.all(|other| other == Some(*case))), about }
     }
 }
 
@@ -127,7 +168,7 @@ fn split_header(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The request that wrote the line, and what else it names; nothing that lasts.
-fn split(recording: &Recording, line: &Line) -> (Option<IdIndex>, Vec<IdIndex>) {
+pub(super) fn split(recording: &Recording, line: &Line) -> (Option<IdIndex>, Vec<IdIndex>) {
     let passing = |hole: &&Hole| hole.kind.id().is_some_and(|id| !recording.ids.all[id as usize].lasting);
     let holes = recording.holes_of(line);
     let request = holes.iter().filter(passing).find(|hole| recording.is_request(hole));

@@ -1,5 +1,6 @@
 //! Which parts of the recording are repeated where and when, and what fails in them.
 
+use super::lives::LifeIndex;
 use super::random::{Random, mix};
 use super::recording::{END, LIVE, Line, Recording};
 
@@ -42,6 +43,8 @@ pub(super) struct Wishes {
     pub(super) hours: f64,
     /// Of all boots.
     pub(super) failures: f64,
+    /// Of what succeeded in the recording.
+    pub(super) requests: f64,
     pub(super) seed: u64,
 }
 
@@ -67,6 +70,8 @@ pub(super) struct Tile {
     shifts: Vec<Option<i64>>,
     /// For each case whether it happens.
     cases: Vec<bool>,
+    /// For each life whether it is lived.
+    lives: Vec<bool>,
     /// Nothing is written from this second on.
     end: i64,
 }
@@ -100,17 +105,29 @@ struct Density {
 
 impl Tile {
     /// How many seconds a line moves; nothing when it is left out.
-    pub(super) fn shift(&self, parts: &PartOf, line: &Line) -> Option<i64> {
+    pub(super) fn shift(&self, recording: &Recording, parts: &PartOf, line: &Line) -> Option<i64> {
         let shift = self.shifts[parts.of(line.second)]?;
-        let happens = line.owner.case.is_none_or(|case| self.cases[usize::from(case)]);
+        let happens = line.owner.case.is_none_or(|case| self.cases[usize::from(case)])
+            && (line.owner.about.looks || self.lives_one_of(recording.lives_of(line)));
         (happens && i64::from(line.second) + shift < self.end).then_some(shift)
+    }
+
+    /// Whoever looks at something that was never made here looks at something that has been there for long.
+    pub(super) fn looks_at_what_lasts(&self, recording: &Recording, line: &Line) -> bool {
+        line.owner.about.looks && !self.lives_one_of(recording.lives_of(line))
+    }
+
+    /// Nobody's lines are always there.
+    fn lives_one_of(&self, lives: &[LifeIndex]) -> bool {
+        lives.is_empty() || lives.iter().any(|life| self.lives[usize::from(*life)])
     }
 
     /// Whether a case happens, and is over before the end.
     pub(super) fn has_case(&self, parts: &PartOf, recording: &Recording, index: usize) -> bool {
         let case = &recording.cases[index];
         let ended = |shift| i64::from(case.ended) + 5 + shift < self.end;
-        self.cases[index] && self.shifts[parts.of(case.line.second)].is_some_and(ended)
+        let lived = case.life.is_none_or(|life| self.lives[usize::from(life)]);
+        self.cases[index] && lived && self.shifts[parts.of(case.line.second)].is_some_and(ended)
     }
 }
 
@@ -136,14 +153,14 @@ impl PartOf {
 
 impl Plan {
     pub(super) fn new(recording: &Recording, wishes: &Wishes) -> Self {
-        let failing = share_of_failing_cases(recording, wishes.failures);
-        let density = Density::new(recording, failing);
+        let failing = share_of_failing_cases(recording, wishes);
+        let density = Density::new(recording, failing, wishes.requests);
         #[expect(clippy::cast_possible_truncation, reason = "a number of seconds")]
         let longest = (wishes.hours * 3_600.0) as i64;
         let wanted = portion(wishes.bytes, 1.0 - wishes.notifications);
         let mut cells = 1;
         let tiles = |cells: u32, seconds: i64| -> Vec<Tile> {
-            let of_cell = |cell| tiles_of(recording, cell, seconds, failing, wishes.seed);
+            let of_cell = |cell| tiles_of(recording, cell, seconds, failing, wishes);
             (0..cells).flat_map(of_cell).collect()
         };
         let logs =
@@ -170,10 +187,11 @@ impl Plan {
 }
 
 /// The tiles of one cell during `seconds`.
-fn tiles_of(recording: &Recording, cell: u32, seconds: i64, failing: f64, seed: u64) -> Vec<Tile> {
+fn tiles_of(recording: &Recording, cell: u32, seconds: i64, failing: f64, wishes: &Wishes) -> Vec<Tile> {
     let parts = parts();
+    let first = first_second_of(recording);
     let mut tiles = Vec::new();
-    let cell_key = mix(seed, u64::from(cell));
+    let cell_key = mix(wishes.seed, u64::from(cell));
     let end = i64::from(END);
     // Cells that started together would restart together for ever.
     let phase =
@@ -186,16 +204,26 @@ fn tiles_of(recording: &Recording, cell: u32, seconds: i64, failing: f64, seed: 
         let mut shifts = Vec::new();
         for (from, to, outage) in &parts {
             let happens = if *outage { random.chance(failing) } else { *from >= LIVE || number == 0 };
-            let from = if *from < LIVE { first_second_of(recording) } else { *from };
+            let from = if *from < LIVE { first } else { *from };
             shifts.push(happens.then(|| now - i64::from(from)));
             now += if happens { i64::from((*to).min(END) - from) } else { 0 };
         }
         let cases = recording.cases.iter().map(|case| {
             let chosen = random.chance(failing);
-            !case.failed || in_outage(case.line.second) || chosen
+            let part = parts.iter().position(|(from, to, _)| (*from..*to).contains(&case.line.second));
+            match part.filter(|_| in_outage(case.line.second)) {
+                Some(outage) => shifts[outage].is_some(),
+                None => !case.failed || chosen,
+            }
         });
-        let cases = cases.collect();
-        tiles.push(Tile { cell, number, key, shifts, cases, end });
+        let cases: Vec<bool> = cases.collect();
+        let lives = recording.lives.iter().map(|life| {
+            // What failed needs what went well before it.
+            let chosen = random.chance(wishes.requests);
+            chosen || life.cases.iter().any(|case| cases[usize::from(*case)])
+        });
+        let lives = lives.collect();
+        tiles.push(Tile { cell, number, key, shifts, cases, lives, end });
     }
     tiles
 }
@@ -206,7 +234,7 @@ fn first_second_of(recording: &Recording) -> i32 {
 }
 
 /// The share of failed cases that happen, so that they are `failures` of all boots.
-fn share_of_failing_cases(recording: &Recording, failures: f64) -> f64 {
+fn share_of_failing_cases(recording: &Recording, wishes: &Wishes) -> f64 {
     const BOOTED: &[u8] = b"seconds to build instance.";
     let booted = |line: &&Line| recording.text_of(line).windows(BOOTED.len()).any(|text| text == BOOTED);
     let computes =
@@ -214,15 +242,26 @@ fn share_of_failing_cases(recording: &Recording, failures: f64) -> f64 {
     let lines = computes.flat_map(|file| &file.lines).filter(|line| !in_outage(line.second));
     let boots = lines.filter(booted).count();
     let failed = recording.cases.iter().filter(|case| case.failed && !in_outage(case.line.second)).count();
-    let wanted = failures / (1.0 - failures).max(f64::EPSILON);
+    let wanted = wishes.failures / (1.0 - wishes.failures).max(f64::EPSILON) * wishes.requests;
     (wanted * ratio(boots as u64, failed as u64)).min(1.0)
 }
 
 impl Density {
-    fn new(recording: &Recording, failing: f64) -> Self {
-        let weight = |line: &Line| match line.owner.case {
-            Some(case) if !in_outage(recording.cases[usize::from(case)].line.second) => failing,
-            _ => 1.0,
+    fn new(recording: &Recording, failing: f64, requests: f64) -> Self {
+        let is_of_outage = |case: u16| in_outage(recording.cases[usize::from(case)].line.second);
+        // Outages are weighed as a whole: inside of one, what it broke is certain.
+        let of_case = |case: u16, inside: bool| if inside && is_of_outage(case) { 1.0 } else { failing };
+        let missing = |life: &LifeIndex, inside: bool| {
+            let cases = recording.lives[usize::from(*life)].cases.iter();
+            cases.map(|case| 1.0 - of_case(*case, inside)).product::<f64>() * (1.0 - requests)
+        };
+        let weight = |line: &Line| {
+            let inside = in_outage(line.second);
+            match (line.owner.case, recording.lives_of(line)) {
+                (Some(case), _) => of_case(case, inside),
+                (None, lives) if lives.is_empty() || line.owner.about.looks => 1.0,
+                (None, lives) => 1.0 - lives.iter().map(|life| missing(life, inside)).product::<f64>(),
+            }
         };
         let logs = recording.files.iter().flat_map(|file| &file.lines);
         Self { logs: sums(logs, weight), notifications: sums(recording.notifications.iter(), weight) }

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::clock;
+use super::lives::{self, Life, LifeIndex};
 use super::ownership::{self, Owner};
 use super::scan::{Hole, IdIndex, Ids, Kind, find_holes};
 
@@ -25,6 +26,8 @@ pub(super) struct Recording {
     pub(super) files: Vec<LogFile>,
     pub(super) notifications: Vec<Line>,
     pub(super) cases: Vec<Case>,
+    pub(super) lives: Vec<Life>,
+    pub(super) named_lives: Vec<LifeIndex>,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub(super) struct Line {
     pub(super) owner: Owner,
     /// A case's truth names it.
     pub(super) explains: bool,
+    /// With it ended a call that changed something.
+    pub(super) changes: bool,
 }
 
 /// A request whose truth is known.
@@ -60,6 +65,8 @@ pub(super) struct Case {
     pub(super) root_cause: Option<Place>,
     /// Lines that are as good.
     pub(super) also: Vec<Place>,
+    /// What it is a part of.
+    pub(super) life: Option<LifeIndex>,
 }
 
 /// A recorded line of a log.
@@ -115,7 +122,8 @@ impl Recording {
         }
         let Self { ids, holes, .. } = &mut recording;
         ids.resolve_prefixes(holes);
-        recording.mark_lasting_ids();
+        recording.mark_ids();
+        recording.mark_changes();
         ownership::assign(&mut recording);
         Ok(recording)
     }
@@ -181,6 +189,7 @@ impl Recording {
             milliseconds: 0,
             owner: Owner::default(),
             explains: false,
+            changes: false,
         }
     }
 
@@ -208,6 +217,7 @@ impl Recording {
             ids: names.filter_map(|name| self.id_named(name)).collect(),
             root_cause,
             also,
+            life: None,
         })
     }
 
@@ -217,19 +227,39 @@ impl Recording {
         holes.iter().find_map(|hole| hole.kind.id())
     }
 
-    fn mark_lasting_ids(&mut self) {
-        let mut lasting = Vec::new();
+    fn mark_changes(&mut self) {
+        let mut files = std::mem::take(&mut self.files);
+        for file in &mut files {
+            let changes: Vec<bool> =
+                file.lines.iter().map(|line| lives::is_change(self, file, line)).collect();
+            file.lines.iter_mut().zip(changes).for_each(|(line, changes)| line.changes = changes);
+        }
+        self.files = files;
+    }
+
+    /// The lives that a line is about.
+    pub(super) fn lives_of(&self, line: &Line) -> &[LifeIndex] {
+        let (start, end) = line.owner.about.lives;
+        &self.named_lives[start as usize..end as usize]
+    }
+
+    fn mark_ids(&mut self) {
+        let (mut lasting, mut requests) = (Vec::new(), Vec::new());
         for line in self.files.iter().flat_map(|file| &file.lines).chain(&self.notifications) {
             let holes = self.holes_of(line);
             if line.second < LIVE {
                 lasting.extend(holes.iter().filter_map(|hole| hole.kind.id()));
             }
             for (index, hole) in holes.iter().enumerate().filter(|(_, hole)| self.is_request(hole)) {
+                requests.extend(hole.kind.id());
                 lasting.extend(self.users_after(hole, &holes[index + 1..]));
             }
         }
         for id in lasting {
             self.ids.all[id as usize].lasting = true;
+        }
+        for id in requests {
+            self.ids.all[id as usize].request = true;
         }
     }
 

@@ -16,10 +16,8 @@ const NETWORKS: u32 = 250;
 pub(super) struct Renderer<'a> {
     recording: &'a Recording,
     clock: Clock,
-    cell: u32,
-    tile: u32,
+    tile: &'a Tile,
     cell_key: u64,
-    tile_key: u64,
     controller: Vec<u8>,
     network: Vec<u8>,
     addresses: Vec<u8>,
@@ -27,16 +25,14 @@ pub(super) struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    pub(super) fn new(recording: &'a Recording, tile: &Tile, seed: u64) -> Self {
+    pub(super) fn new(recording: &'a Recording, tile: &'a Tile, seed: u64) -> Self {
         let cell = tile.cell;
         let computes = (0..=COMPUTES).map(|compute| format!("{:03}", cell * COMPUTES + compute).into_bytes());
         Self {
             recording,
             clock: Clock::new(),
-            cell,
-            tile: tile.number,
+            tile,
             cell_key: mix(seed, u64::from(cell)),
-            tile_key: tile.key,
             controller: format!("controller-{:02}", cell + 1).into_bytes(),
             network: format!("{:02}", cell + 1).into_bytes(),
             addresses: format!("10.{}.{}.", cell / NETWORKS, cell % NETWORKS).into_bytes(),
@@ -45,41 +41,43 @@ impl<'a> Renderer<'a> {
     }
 
     /// The same cell, another tile.
-    pub(super) fn turn_to(&mut self, tile: &Tile) {
-        debug_assert_eq!(self.cell, tile.cell);
-        (self.tile, self.tile_key) = (tile.number, tile.key);
+    pub(super) fn turn_to(&mut self, tile: &'a Tile) {
+        debug_assert_eq!(self.tile.cell, tile.cell);
+        self.tile = tile;
     }
 
     pub(super) fn write(&mut self, line: &Line, shift: i64, out: &mut Vec<u8>) {
         let text = &self.recording.text;
         let mut written = line.text.0 as usize;
+        let of_things =
+            if self.tile.looks_at_what_lasts(self.recording, line) { self.cell_key } else { self.tile.key };
         for hole in self.recording.holes_of(line) {
             let at = hole.at as usize;
             out.extend_from_slice(&text[written..at]);
             written = at + usize::from(hole.length);
-            self.write_hole(hole.kind, &text[at..written], shift, out);
+            self.write_hole(hole.kind, &text[at..written], shift, of_things, out);
         }
         out.extend_from_slice(&text[written..line.text.1 as usize]);
     }
 
-    fn write_hole(&mut self, kind: Kind, recorded: &[u8], shift: i64, out: &mut Vec<u8>) {
+    fn write_hole(&mut self, kind: Kind, recorded: &[u8], shift: i64, of_things: u64, out: &mut Vec<u8>) {
         match kind {
             Kind::Time(format, second) => self.clock.write(format, i64::from(second) + shift, out),
-            Kind::Uuid(id) => out.extend_from_slice(&dashed(self.fresh(id))),
-            Kind::Hex(id) => out.extend_from_slice(&hexadecimal(self.fresh(id))),
-            Kind::Prefix(id) => out.extend_from_slice(&dashed(self.fresh(id))[..11]),
+            Kind::Uuid(id) => out.extend_from_slice(&dashed(self.fresh(id, of_things))),
+            Kind::Hex(id) => out.extend_from_slice(&hexadecimal(self.fresh(id, of_things))),
+            Kind::Prefix(id) => out.extend_from_slice(&dashed(self.fresh(id, of_things))[..11]),
             Kind::Mac(value) => {
-                let [.., a, b, c] = mix(self.tile_key, u64::from(value)).to_be_bytes();
+                let [.., a, b, c] = mix(of_things, u64::from(value)).to_be_bytes();
                 let [[a1, a2], [b1, b2], [c1, c2]] = [a, b, c].map(two_digits);
                 out.extend_from_slice(&[a1, a2, b':', b1, b2, b':', c1, c2]);
             }
             Kind::Domain(number) => {
-                for byte in number.wrapping_add(self.tile * DOMAINS).to_be_bytes() {
+                for byte in number.wrapping_add(self.tile.number * DOMAINS).to_be_bytes() {
                     out.extend_from_slice(&two_digits(byte));
                 }
             }
             Kind::Reservation(id) => {
-                let digits = hexadecimal(self.fresh(id));
+                let digits = hexadecimal(self.fresh(id, of_things));
                 out.extend_from_slice(&digits[..8]);
             }
             Kind::Controller => out.extend_from_slice(&self.controller),
@@ -92,9 +90,13 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn fresh(&self, id: u32) -> u128 {
-        let Id { value, lasting } = self.recording.ids.all[id as usize];
-        let key = if lasting { self.cell_key } else { self.tile_key };
+    fn fresh(&self, id: u32, of_things: u64) -> u128 {
+        let Id { value, lasting, request } = self.recording.ids.all[id as usize];
+        let key = match (lasting, request) {
+            (true, _) => self.cell_key,
+            (false, true) => self.tile.key,
+            (false, false) => of_things,
+        };
         #[expect(clippy::cast_possible_truncation, reason = "the halves of an id")]
         let (low, high) = (value as u64, (value >> 64) as u64);
         let first = mix(key ^ high, low);

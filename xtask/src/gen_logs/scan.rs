@@ -47,6 +47,8 @@ pub(super) struct Id {
     pub(super) value: u128,
     /// Was there when the cloud was set up, or is a user or a project: one for the whole life of a cell.
     pub(super) lasting: bool,
+    /// A call's, not a thing's.
+    pub(super) request: bool,
 }
 
 /// Every id of the recording.
@@ -87,7 +89,7 @@ impl Ids {
 }
 
 fn push(all: &mut Vec<Id>, value: u128) -> IdIndex {
-    all.push(Id { value, lasting: false });
+    all.push(Id { value, lasting: false, request: false });
     u32::try_from(all.len() - 1).expect("the recording holds far fewer ids")
 }
 

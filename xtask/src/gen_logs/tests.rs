@@ -12,7 +12,8 @@ use super::plan::{Plan, Wishes};
 use super::recording::{Line, Recording};
 use super::{Size, recorded_cloud, write};
 
-const WISHES: Wishes = Wishes { bytes: 90_000_000, notifications: 0.1, hours: 24.0, failures: 0.3, seed: 7 };
+const WISHES: Wishes =
+    Wishes { bytes: 90_000_000, notifications: 0.1, hours: 24.0, failures: 0.3, requests: 0.5, seed: 7 };
 
 fn generate(recording: &Recording, wishes: &Wishes, folder: &Path) {
     let plan = Plan::new(recording, wishes);
@@ -57,6 +58,7 @@ fn a_generated_cloud_is_like_the_recorded_one() {
 
     check_account(&files);
     check_places(&files, &truth);
+    check_controls(&files, &truth);
     check_ids(&recording, &files, &truth);
     check_order(&recording, &files);
     check_nothing_survives(&recording, &files);
@@ -74,6 +76,48 @@ fn the_same_seed_gives_the_same_bytes() {
     };
     assert_eq!(hash(1), hash(1));
     assert_ne!(hash(1), hash(2));
+}
+
+/// How many calls of the logs changed something, and how many lines there are, after the cell was set up.
+fn changes_and_lines(requests: f64) -> (usize, usize) {
+    let recording = Recording::read(&recorded_cloud().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let wishes = Wishes { failures: 0.0, bytes: 40_000_000, requests, ..WISHES };
+    generate(&recording, &wishes, folder.path());
+    let files = files(folder.path());
+    let apis =
+        files.iter().filter(|(name, _)| name.ends_with("-api.log") || name.ends_with("neutron-server.log"));
+    let called = |line: &&[u8]| {
+        find(line, b" /v2")
+            && find(line, b"\"POST ")
+            && !find(line, b"external-events")
+            && find(line, b"status: 20")
+    };
+    let made = apis.flat_map(|(_, content)| lines(content)).filter(called).count();
+    (made, files.values().map(|content| lines(content).count()).sum())
+}
+
+#[test]
+fn left_out_requests_leave_nothing_but_the_background() {
+    let (all, _) = changes_and_lines(1.0);
+    let (few, lines) = changes_and_lines(0.1);
+    let (none, _) = changes_and_lines(0.0);
+    assert!(none < 30 && none < few && few * 2 < all, "{none} {few} {all}");
+    assert!(lines > 100_000, "{lines}");
+}
+
+/// A control that is told about was made: its whole life is there.
+fn check_controls(files: &BTreeMap<String, Vec<u8>>, truth: &[Value]) {
+    let controls: Vec<&Value> = truth.iter().filter(|case| case["root_cause_class"] == "none").collect();
+    assert!(controls.len() > 5, "{}", controls.len());
+    for control in controls {
+        let request = control["request_id"].as_str().unwrap();
+        let named = |name: &str| {
+            let logs = files.iter().filter(|(path, _)| path.ends_with(name));
+            logs.into_iter().any(|(_, content)| find(content, request.as_bytes()))
+        };
+        assert!(named("nova-api.log") && named("nova-compute.log"), "{request}");
+    }
 }
 
 fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -95,7 +139,8 @@ fn check_account(files: &BTreeMap<String, Vec<u8>>) {
     }
     assert_eq!(manifest["bytes"].as_u64(), Some(total));
     assert_eq!(account.len(), files.len() - 2);
-    assert!(total.abs_diff(WISHES.bytes) < WISHES.bytes / 20, "{total}");
+    // Few copies, of which each leaves out other lives.
+    assert!(total.abs_diff(WISHES.bytes) < WISHES.bytes / 8, "{total}");
     let notifications = files["notifications.jsonl"].len() as u64;
     assert!((total / 20..total / 6).contains(&notifications), "{notifications} of {total}");
 }

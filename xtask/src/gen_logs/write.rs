@@ -24,6 +24,8 @@ pub(super) struct Account {
     pub(super) cases: u64,
     pub(super) failed_cases: u64,
     requests: u64,
+    /// Calls that changed something.
+    changes: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,7 +121,7 @@ impl TileWriter<'_> {
             let mut written = Written::default();
             let mut output: Option<File> = None;
             for (number, line) in log.lines.iter().enumerate() {
-                let Some(shift) = tile.shift(self.parts, line) else { continue };
+                let Some(shift) = tile.shift(self.recording, self.parts, line) else { continue };
                 let start = block.len();
                 renderer.write(line, shift, &mut block);
                 written.lines += 1;
@@ -127,6 +129,7 @@ impl TileWriter<'_> {
                 if let Some(root) = line.owner.root {
                     requests[root as usize] = true;
                 }
+                account.changes += u64::from(line.changes);
                 if line.explains {
                     let text = String::from_utf8_lossy(&block[start..]).trim_end().to_owned();
                     let line = before + written.lines;
@@ -156,7 +159,7 @@ impl TileWriter<'_> {
         places: &HashMap<Place, NewPlace>,
     ) -> Result<Option<Value>> {
         let case = &self.recording.cases[index];
-        let Some(shift) = tile.shift(self.parts, &case.line) else { return Ok(None) };
+        let Some(shift) = tile.shift(self.recording, self.parts, &case.line) else { return Ok(None) };
         let mut text = Vec::new();
         renderer.write(&case.line, shift, &mut text);
         let mut value: Value = serde_json::from_slice(&text)?;
@@ -220,7 +223,7 @@ fn write_notifications(
         let cell = plan.tiles[cursor.tile].cell;
         while let Some(tile) = plan.tiles.get(cursor.tile).filter(|tile| tile.cell == cell) {
             while let Some(line) = lines.get(cursor.line) {
-                match tile.shift(parts, line) {
+                match tile.shift(recording, parts, line) {
                     Some(shift) if is_kept(tile, line) => {
                         return Some((i64::from(line.second) + shift, line.milliseconds));
                     }
@@ -274,6 +277,7 @@ fn write_manifest(plan: &Plan, wishes: &Wishes, folder: &Path, account: &Account
         "cells": plan.cells,
         "tiles": plan.tiles.len(),
         "requests": account.requests,
+        "changing_requests": account.changes,
         "cases": account.cases,
         "failed_cases": account.failed_cases,
         "lines": total.lines,
