@@ -104,7 +104,7 @@ impl<'a> Merge<'a> {
     fn run(self) -> Result<SegmentInfo, Failure> {
         let sum = |of: fn(&SegmentInfo) -> u64| self.task.inputs.iter().map(of).sum::<u64>();
         let (raw, blocks) = (sum(|input| input.raw), sum(|input| input.blocks));
-        let sparse = raw / blocks.max(1) < MAX_BYTES as u64 / 8;
+        let sparse = raw / blocks.max(1) < MAX_BYTES as u64 / 16;
         if sparse && raw <= MAX_REWRITTEN { self.rewrite() } else { self.join() }
     }
 
