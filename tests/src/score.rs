@@ -55,9 +55,11 @@ impl<'a> Examination<'a> {
         Self::over(binary, cloud, store)
     }
 
-    /// The same over a store that holds the cloud already.
+    /// The same over a store that holds the cloud already. A generated cloud has its answers in `truth.jsonl`.
     pub fn over(binary: &'a Path, cloud: &Path, store: &'a Path) -> Result<Self> {
-        Ok(Self { binary, store, cases: read_cases(&cloud.join("cases.jsonl"))? })
+        let generated = cloud.join("truth.jsonl");
+        let path = if generated.exists() { generated } else { cloud.join("cases.jsonl") };
+        Ok(Self { binary, store, cases: read_cases(&path)? })
     }
 
     /// Asks for every case by its request id, then by its instance.

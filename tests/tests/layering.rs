@@ -11,7 +11,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("correlate", &["model"]),
     ("index", &["model"]),
     ("query", &["correlate", "index", "model", "parse"]),
-    ("pipeline", &["correlate", "index", "ingest", "model", "parse"]),
+    ("pipeline", &["correlate", "index", "ingest", "model", "parse", "query"]),
     ("cli", &["correlate", "index", "ingest", "model", "parse", "pipeline", "query"]),
 ];
 

@@ -7,6 +7,7 @@ mod check;
 mod ci;
 mod command;
 mod fuzz;
+mod gen_logs;
 mod options;
 mod pack;
 mod score;
@@ -29,6 +30,7 @@ Commands:
   fuzz              Run every fuzz target for a minute
   bench             Run the benchmarks, print one table
   score             Ask about a cloud whose true causes are known, print how often the answer is right
+  gen-logs          Write logs of any size: the recorded cloud scaled up, with its truth
   pack-corpus       Pack a recorded cloud into the repository's archive
   ci                What continuous integration runs: test, score with its bars, a short fuzz
 
@@ -54,6 +56,7 @@ fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
         Some("fuzz") => (fuzz::HELP, fuzz::run),
         Some("bench") => (bench::HELP, bench::run),
         Some("score") => (score::HELP, score::run),
+        Some("gen-logs") => (gen_logs::HELP, gen_logs::run),
         Some("pack-corpus") => (pack::HELP, pack::run),
         Some("ci") => (ci::HELP, ci::run),
         None | Some("help" | "--help" | "-h") => {

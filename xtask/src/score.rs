@@ -24,7 +24,8 @@ and by instance, and prints how often the answer is right:
 
 Usage: cargo xtask score [CORPUS] [OPTIONS]
 
-CORPUS is a folder with logs/, notifications.jsonl and cases.jsonl [default: the recorded cloud of the repository].
+CORPUS is a folder with logs/, notifications.jsonl and cases.jsonl, or what `cargo xtask gen-logs` wrote
+[default: the recorded cloud of the repository].
 
 Options:
   --require BARS   Fail below these: top1=92,controls=100 (percent), p95=0.2 (at most, in seconds)

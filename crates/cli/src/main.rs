@@ -26,6 +26,10 @@ use clap::Parser;
 use args::Cli;
 use exit::Exit;
 
+/// An import makes and drops a few objects for each of millions of lines: a fifth of its time with the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Event, Severity};
+use model::{Event, LinkKind, Outcome, Severity, TemplateId, Trace};
 
 /// How often each message stood in requests that succeeded: a line that healthy requests also print is no cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,15 +9,23 @@ pub struct Baseline {
     /// How many requests were looked at.
     pub requests: u64,
     /// Template → in how many of them it stood.
-    pub seen: HashMap<u64, u64>,
+    pub seen: HashMap<TemplateId, u64>,
 }
 
 impl Baseline {
-    /// Learns from a request that succeeded.
+    /// Learns what a request printed, if it succeeded.
+    pub fn learn_from(&mut self, trace: &Trace) {
+        if trace.outcome == Outcome::Succeeded {
+            let own = trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Notification);
+            self.learn(own.map(|entry| &entry.event));
+        }
+    }
+
+    /// Learns from the events of a request that succeeded.
     pub fn learn<'a>(&mut self, events: impl Iterator<Item = &'a Arc<Event>>) {
         self.requests += 1;
-        let mut templates: Vec<u64> =
-            events.filter(|event| event.severity >= Severity::Info).map(|event| template(event)).collect();
+        let mut templates: Vec<TemplateId> =
+            events.filter(|event| event.severity >= Severity::Info).map(|event| event.template).collect();
         templates.sort_unstable();
         templates.dedup();
         for template in templates {
@@ -42,25 +50,7 @@ impl Baseline {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share of requests")]
     pub fn commonness(&self, event: &Event) -> f32 {
-        let seen = self.seen.get(&template(event)).copied().unwrap_or(0);
+        let seen = self.seen.get(&event.template).copied().unwrap_or(0);
         seen as f32 / self.requests.max(1) as f32
     }
-}
-
-/// The logger and the constant words of the message: words with a digit or a path in them vary from line to line.
-pub(crate) fn template(event: &Event) -> u64 {
-    const WORDS: usize = 24;
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut feed = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    feed(event.logger.as_deref().unwrap_or_default().as_bytes());
-    for word in event.body.split_whitespace().take(WORDS) {
-        let varies = word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'/');
-        feed(if varies { b" #" } else { b" " });
-        feed(if varies { b"" } else { word.as_bytes() });
-    }
-    hash
 }

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{
-    Candidate, Event, Link, LinkKind, Reason, Role, Scope, Severity, Signature, SignatureMatch, Timestamp,
+    Candidate, Event, Link, LinkKind, Reason, Role, Scope, Severity, Signature, SignatureMatch, TemplateId,
+    Timestamp,
 };
 
-use crate::baseline::{Baseline, template};
+use crate::baseline::Baseline;
 use crate::gather::order;
 use crate::outcome::Course;
 
@@ -316,7 +317,7 @@ fn worth(signature: &Signature) -> f32 {
 /// the others follow as what they are: repeats.
 fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
     let mut groups: Vec<Vec<Candidate>> = Vec::new();
-    let mut group_of: HashMap<(String, u64), usize> = HashMap::new();
+    let mut group_of: HashMap<Failure, usize> = HashMap::new();
     for candidate in ranked {
         let group = *group_of.entry(failure_of(&candidate)).or_insert_with(|| {
             groups.push(Vec::new());
@@ -330,7 +331,7 @@ fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
         group.sort_by(|one, other| {
             telling(other).cmp(&telling(one)).then_with(|| order(&one.event).cmp(&order(&other.event)))
         });
-        group.dedup_by_key(|candidate| template(&candidate.event));
+        group.dedup_by_key(|candidate| candidate.event.template);
         for (at, mut candidate) in group.into_iter().enumerate() {
             candidate.score = if at == 0 { best_score } else { candidate.score.min(best_score) + REPEATED };
             kept.push(candidate);
@@ -346,14 +347,23 @@ fn without_repeats(ranked: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// What the line says happened: its signature, else its innermost exception, else its message.
-fn failure_of(candidate: &Candidate) -> (String, u64) {
+fn failure_of(candidate: &Candidate) -> Failure {
     match (&candidate.signature, candidate.event.exceptions.last()) {
         // An outage of the broker or the database shows itself in many words.
-        (Some(signature), _) if signature.scope == Scope::Cloud => (family(&signature.slug).to_owned(), 0),
-        (Some(signature), _) => (signature.slug.clone(), 0),
-        (None, Some(innermost)) => (innermost.message.clone(), 1),
-        (None, None) => (String::new(), template(&candidate.event)),
+        (Some(signature), _) if signature.scope == Scope::Cloud => {
+            Failure::Known(family(&signature.slug).to_owned())
+        }
+        (Some(signature), _) => Failure::Known(signature.slug.clone()),
+        (None, Some(innermost)) => Failure::Exception(innermost.message.clone()),
+        (None, None) => Failure::Message(candidate.event.template),
     }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Failure {
+    Known(String),
+    Exception(String),
+    Message(TemplateId),
 }
 
 fn family(slug: &str) -> &str {

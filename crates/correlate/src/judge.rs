@@ -40,11 +40,11 @@ pub fn judge(id: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Answer {
     match resolve(id, evidence) {
         Asked::Nothing => Answer::NotFound,
         Asked::Process => Answer::ProcessId,
-        Asked::Request(request) => Answer::Found(Box::new(judge_request(&request, evidence, baseline, true))),
+        Asked::Request(request) => Answer::Found(Box::new(judge_request(&request, evidence, baseline))),
         Asked::Resource(requests) => {
-            let cases = requests.iter().map(|request| judge_request(request, evidence, baseline, true));
+            let cases = requests.iter().map(|request| judge_request(request, evidence, baseline));
             Answer::Found(Box::new(
-                most_telling(cases.collect()).unwrap_or_else(|| judge_request(id, evidence, baseline, false)),
+                most_telling(cases.collect()).unwrap_or_else(|| judge_alone(id, evidence, baseline, false)),
             ))
         }
     }
@@ -74,12 +74,13 @@ fn is_asked(case: &Case) -> bool {
     })
 }
 
-pub(crate) fn judge_request(
-    request: &Id,
-    evidence: &impl Evidence,
-    baseline: &Baseline,
-    follow: bool,
-) -> Case {
+/// How did this request go, and why did it fail?
+pub fn judge_request(request: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Case {
+    judge_alone(request, evidence, baseline, true)
+}
+
+/// `follow` tells whether to look for an earlier request that explains this one.
+fn judge_alone(request: &Id, evidence: &impl Evidence, baseline: &Baseline, follow: bool) -> Case {
     let mut gathered = gather(request, evidence);
     let events = gathered.sorted();
     let course = course(request, &events, &gathered.resources);
@@ -177,10 +178,9 @@ fn add_predecessor(
         symptom.mentions.iter().filter(|mention| mention.kind.joins() && mention.kind != IdKind::Device);
     for resource in resources {
         let earlier = requests_of(&resource.id, evidence).into_iter().filter(|earlier| earlier != request);
-        let failed =
-            earlier.map(|earlier| judge_request(&earlier, evidence, baseline, false)).filter(|case| {
-                case.verdict.outcome == Outcome::Failed && Some(case.trace.time.start) < symptom.timestamp
-            });
+        let failed = earlier.map(|earlier| judge_alone(&earlier, evidence, baseline, false)).filter(|case| {
+            case.verdict.outcome == Outcome::Failed && Some(case.trace.time.start) < symptom.timestamp
+        });
         let Some(case) = failed.last() else { continue };
         for entry in case.trace.entries {
             let confidence = entry.link.confidence * 0.9;

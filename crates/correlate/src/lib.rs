@@ -20,6 +20,8 @@ mod decide;
 mod story;
 
 mod judge;
+
+mod opening;
 mod stream;
 
 pub mod notes;
@@ -29,7 +31,8 @@ mod tests;
 
 pub use baseline::Baseline;
 pub use evidence::Evidence;
-pub use judge::{Answer, Case, judge};
+pub use judge::{Answer, Case, judge, judge_request};
 pub use memory::Memory;
+pub use opening::opens;
 pub use resolve::requests_of;
 pub use stream::{Correlator, Limits};

@@ -1,6 +1,6 @@
 //! What is remembered of requests, as bytes for a store that does not look inside: a list needs no second judgement.
 
-use model::{Id, Outcome, Summary, Timestamp};
+use model::{Id, Outcome, Summary, TemplateId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
@@ -9,10 +9,29 @@ use crate::baseline::Baseline;
 pub const BASELINE_KEY: &[u8] = b"baseline";
 const REQUEST_KEY: &[u8] = b"request ";
 
-/// The key of a request's summary.
+/// The key of what is remembered of a request.
 #[must_use]
-pub fn summary_key(summary: &Summary) -> Vec<u8> {
-    [REQUEST_KEY, summary.request.to_string().as_bytes()].concat()
+pub fn request_key(request: &Id) -> Vec<u8> {
+    [REQUEST_KEY, request.to_string().as_bytes()].concat()
+}
+
+/// A request that is known by its key, and not judged yet; when it was opened.
+#[derive(Serialize, Deserialize)]
+struct StoredOpening {
+    opened: i64,
+}
+
+#[must_use]
+pub fn opening_to_bytes(opened: Timestamp) -> Vec<u8> {
+    serde_json::to_vec(&StoredOpening { opened: opened.nanos() }).expect("a number is JSON")
+}
+
+/// The request under this key, and when it was opened, if it is not judged yet.
+#[must_use]
+pub fn opening_from_bytes(key: &[u8], bytes: &[u8]) -> Option<(Id, Timestamp)> {
+    let request = Id::parse(std::str::from_utf8(key.strip_prefix(REQUEST_KEY)?).ok()?)?;
+    let stored: StoredOpening = serde_json::from_slice(bytes).ok()?;
+    Some((request, Timestamp::from_nanos(stored.opened)))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,7 +118,7 @@ pub fn summary_from_bytes(key: &[u8], bytes: &[u8]) -> Option<Summary> {
 #[must_use]
 pub fn baseline_to_bytes(baseline: &Baseline) -> Vec<u8> {
     let mut seen: Vec<(u64, u64)> =
-        baseline.seen.iter().map(|(template, count)| (*template, *count)).collect();
+        baseline.seen.iter().map(|(template, count)| (template.0, *count)).collect();
     seen.sort_unstable();
     serde_json::to_vec(&StoredBaseline { requests: baseline.requests, seen }).expect("numbers are JSON")
 }
@@ -107,7 +126,8 @@ pub fn baseline_to_bytes(baseline: &Baseline) -> Vec<u8> {
 #[must_use]
 pub fn baseline_from_bytes(bytes: &[u8]) -> Option<Baseline> {
     let stored: StoredBaseline = serde_json::from_slice(bytes).ok()?;
-    Some(Baseline { requests: stored.requests, seen: stored.seen.into_iter().collect() })
+    let seen = stored.seen.into_iter().map(|(template, count)| (TemplateId(template), count)).collect();
+    Some(Baseline { requests: stored.requests, seen })
 }
 
 #[cfg(test)]
@@ -131,9 +151,14 @@ mod tests {
             services: 4,
             hosts: 3,
         };
-        assert_eq!(summary_from_bytes(&summary_key(&summary), &summary_to_bytes(&summary)), Some(summary));
+        let key = request_key(&summary.request);
+        assert_eq!(opening_from_bytes(&key, &summary_to_bytes(&summary)), None);
+        assert_eq!(summary_from_bytes(&key, &opening_to_bytes(summary.start)), None);
+        let opening = Some((summary.request.clone(), summary.start));
+        assert_eq!(opening_from_bytes(&key, &opening_to_bytes(summary.start)), opening);
+        assert_eq!(summary_from_bytes(&key, &summary_to_bytes(&summary)), Some(summary));
         assert_eq!(summary_from_bytes(BASELINE_KEY, b"{}"), None);
-        let baseline = Baseline { requests: 2, seen: [(u64::MAX, 1), (3, 2)].into() };
+        let baseline = Baseline { requests: 2, seen: [(TemplateId(u64::MAX), 1), (TemplateId(3), 2)].into() };
         assert_eq!(baseline_from_bytes(&baseline_to_bytes(&baseline)), Some(baseline));
     }
 }

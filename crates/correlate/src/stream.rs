@@ -3,11 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use model::{Event, Id, LinkKind, Mark, Outcome, Timestamp};
+use model::{Event, Id, Timestamp};
 
 use crate::baseline::Baseline;
 use crate::judge::{Case, judge_request};
 use crate::memory::Memory;
+use crate::opening::opens;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -114,11 +115,8 @@ impl Correlator {
 
     fn judge(&mut self, id: &Id) -> Case {
         self.open.remove(id);
-        let case = judge_request(id, &self.memory, &self.baseline, true);
-        if case.verdict.outcome == Outcome::Succeeded {
-            let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Notification);
-            self.baseline.learn(own.map(|entry| &entry.event));
-        }
+        let case = judge_request(id, &self.memory, &self.baseline);
+        self.baseline.learn_from(&case.trace);
         case
     }
 
@@ -133,32 +131,6 @@ impl Correlator {
                 self.memory.remove(&oldest);
             }
         }
-    }
-}
-
-/// The request that an event shows to be worth judging: it changes something, was refused, or failed.
-fn opens(event: &Event) -> Option<Id> {
-    let context = &event.context;
-    if context.anonymous {
-        return None;
-    }
-    let root = context.global.as_ref().or(context.request.as_ref());
-    let at_the_door = event
-        .exchange
-        .as_ref()
-        .is_some_and(|exchange| exchange.action.is_some() && (exchange.changes() || exchange.failed()));
-    let marked = event.signatures.iter().any(|found| {
-        matches!(
-            found.signature.mark,
-            Some(Mark::Failed | Mark::AttemptFailed | Mark::Started | Mark::Attempted)
-        )
-    });
-    match () {
-        () if at_the_door => {
-            context.request.clone().filter(|_| context.global.is_none()).or_else(|| root.cloned())
-        }
-        () if marked => root.cloned(),
-        () => None,
     }
 }
 

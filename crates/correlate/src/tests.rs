@@ -3,13 +3,14 @@
 //! Letters and numbers stand for ids: `R=a` is a request id, `instance=1` an instance.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use model::{
     Context, Event, Exchange, Id, IdKind, Mark, Mention, Outcome, Role, Scope, Severity, Signature,
     SignatureMatch,
 };
-use model::{Source, Timestamp, Uuid};
+use model::{Source, TemplateId, Timestamp, Uuid};
 use proptest::prelude::*;
 
 use crate::{Answer, Baseline, Case, Correlator, Limits, Memory, judge};
@@ -90,6 +91,7 @@ fn event(number: u64, line: &str, sources: &mut HashMap<String, Arc<Source>>) ->
         daemon: Some(daemon.into()),
         tier: tier(daemon),
         body: body.into(),
+        template: template(body),
         context: Context { user: Some("u".into()), ..Context::default() },
         ..Event::default()
     };
@@ -112,6 +114,14 @@ fn event(number: u64, line: &str, sources: &mut HashMap<String, Arc<Source>>) ->
         }
     }
     event
+}
+
+/// Words with a digit vary.
+fn template(body: &str) -> TemplateId {
+    let mut hasher = DefaultHasher::new();
+    let constant = body.split_whitespace().filter(|word| !word.bytes().any(|byte| byte.is_ascii_digit()));
+    constant.for_each(|word| word.hash(&mut hasher));
+    TemplateId(hasher.finish())
 }
 
 fn exchange(text: &str) -> Exchange {

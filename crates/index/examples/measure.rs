@@ -58,14 +58,23 @@ fn import(folder: &Path, store: &Path) {
         })
         .collect();
     let raw: usize = contents.iter().map(|(_, content)| content.len()).sum();
-    let batches: Vec<(Source, Vec<(Line, Annotation)>)> =
-        contents.into_iter().map(|(path, content)| (source(path), rows(&content))).collect();
-
-    let (start, cpu) = (Instant::now(), cpu_time());
     let mut writer = Writer::open(store, Options::default()).expect("a store");
-    for (source, rows) in &batches {
-        let id = writer.add_source(source);
-        rows.chunks(4096).for_each(|rows| writer.append(id, rows).expect("space"));
+    let (start, mut cpu) = (Instant::now(), cpu_time());
+    let mut uncommitted = 0;
+    for (path, content) in contents {
+        let before = cpu_time();
+        let rows = rows(&content);
+        // To read the lines is not the store's work.
+        cpu += cpu_time() - before;
+        let id = writer.add_source(&source(path));
+        for rows in rows.chunks(4096) {
+            writer.append(id, rows).expect("space");
+            uncommitted += rows.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+            if uncommitted > 256 << 20 {
+                writer.commit(Vec::new()).expect("space");
+                uncommitted = 0;
+            }
+        }
     }
     writer.commit(Vec::new()).expect("space");
     let (settling, settling_cpu) = (Instant::now(), cpu_time());
@@ -110,6 +119,7 @@ fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
                 continues: before.map(|(head, _)| head).filter(|head| time.is_none() && *head < number),
                 defect: None,
                 notable: false,
+                template: None,
             };
             (Line { number, text: text.to_vec() }, annotation)
         })

@@ -51,4 +51,5 @@ pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
 pub use reader::{Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
+pub use words::stamp_length;
 pub use writer::{Dropped, Options, Writer};

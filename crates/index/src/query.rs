@@ -152,6 +152,7 @@ fn with_tokens(reader: &Reader, segment: &Segment, text: &str, compounds: bool) 
     let lower = text.to_ascii_lowercase();
     tokens(lower.as_bytes(), |piece| match piece {
         Piece::Id(id) => all.push(with_id(reader, segment, &id)),
+        piece if !piece.is_indexed() => {}
         Piece::Word(word) if may_be_in_uuid(word) => {}
         Piece::Word(word) => all.push(in_words(reader, segment, |words| words.blocks_with(word))),
         Piece::Compound(word) if compounds => {

@@ -1,13 +1,14 @@
 //! Which blocks hold a word. A line's words are its runs of letters, digits and `_`, in lower case, and its compounds:
 //! words joined by `.`, `/` or `-`, as in `nova.compute.manager`. Ids are no words (`ids` finds them), nor are long
-//! numbers: a dictionary of a million terms that stand once each is slow to write and finds nothing that a look at
-//! the block would not find.
+//! numbers, nor the time that a line begins with: a dictionary of a million terms that stand once each is slow to write
+//! and finds nothing that a look at the block would not find.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use model::{Id, scan_ids};
+use model::{Id, ScannedId};
 use tantivy::directory::MmapDirectory;
 use tantivy::indexer::SingleSegmentIndexWriter;
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
@@ -15,7 +16,6 @@ use tantivy::tokenizer::{TextAnalyzer, Token, TokenStream, Tokenizer, TokenizerM
 use tantivy::{
     DocSet, Index, InvertedIndexReader, SegmentReader, TERMINATED, TantivyDocument, TantivyError, Term,
 };
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 /// Longer words and numbers than these are not indexed; whoever looks for them has to look into the blocks.
 const LONGEST: usize = 64;
@@ -30,55 +30,148 @@ pub(crate) enum Piece<'a> {
     Compound(&'a [u8]),
 }
 
-/// Visits ids, words and compounds of a text that is in lower case already.
-pub(crate) fn tokens<'a>(lower: &'a [u8], mut visit: impl FnMut(Piece<'a>)) {
-    let mut start = 0;
-    scan_ids(lower, |found| {
-        words(lower.get(start..found.range.start).unwrap_or_default(), &mut visit);
-        start = found.range.end;
-        // Names are read by people, who look for a part of them; UUIDs are not.
-        if found.id.uuid().is_none() {
-            words(lower.get(found.range).unwrap_or_default(), &mut visit);
-        }
-        visit(Piece::Id(found.id));
-    });
-    words(lower.get(start..).unwrap_or_default(), &mut visit);
-}
-
-fn words<'a>(text: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
-    for compound in text.split(|byte| !is_word(*byte) && !is_joiner(*byte)) {
-        let mut parts = 0;
-        for word in compound.split(|byte| is_joiner(*byte)).filter(|word| !word.is_empty()) {
-            parts += 1;
-            if is_indexed(word) {
-                visit(Piece::Word(word));
+/// Visits ids, words and compounds of a text, in one pass. Names among the ids are read by people, who look for a part
+/// of them, so their words are visited too; those of UUIDs are not.
+pub(crate) fn tokens<'a>(text: &'a [u8], mut visit: impl FnMut(Piece<'a>)) {
+    let mut compound = Compound::default();
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match CLASSES[usize::from(byte)] {
+            Class::Gap => {
+                compound.end(text, &mut visit);
+                at += 1;
+            }
+            Class::Joiner => at += 1,
+            Class::Word => {
+                let start = at;
+                at += text[at..].iter().take_while(|byte| is_word(**byte)).count();
+                let Some(found) = id_in(text, start, at) else {
+                    compound.add(start, at);
+                    visit_word(&text[start..at], &mut visit);
+                    continue;
+                };
+                compound.end_before(found.range.start, text, &mut visit);
+                at = found.range.end;
+                let read = if found.id.uuid().is_some() { start..found.range.start } else { start..at };
+                let words = text.get(read).unwrap_or_default().split(|byte| !is_word(*byte));
+                words.for_each(|word| visit_word(word, &mut visit));
+                visit(Piece::Id(found.id));
             }
         }
-        let compound = trim(compound);
-        if parts > 1 && compound.len() <= LONGEST && is_telling(compound) {
-            visit(Piece::Compound(compound));
+    }
+    compound.end(text, &mut visit);
+}
+
+/// Words that joiners hold together.
+#[derive(Default)]
+struct Compound {
+    start: usize,
+    end: usize,
+    words: usize,
+}
+
+impl Compound {
+    fn add(&mut self, start: usize, end: usize) {
+        if self.words == 0 {
+            self.start = start;
         }
+        self.end = end;
+        self.words += 1;
+    }
+
+    fn end<'a>(&mut self, text: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
+        let length = self.end - self.start;
+        if self.words > 1 && length <= LONGEST {
+            visit(Piece::Compound(&text[self.start..self.end]));
+        }
+        *self = Self::default();
+    }
+
+    /// An id stands here, the last words may be a part of it.
+    fn end_before<'a>(&mut self, id: usize, text: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
+        if self.end > id {
+            *self = Self::default();
+        }
+        self.end(text, visit);
     }
 }
 
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+/// The first id that begins in this word, or whose first part stands before it and a joiner.
+fn id_in(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
+    let joined = |at: Option<usize>| at.and_then(|at| text.get(at)) == Some(&b'-');
+    let may_be = match end - start {
+        2 => text.get(end) == Some(&b':'),
+        8..32 => joined(Some(end)) || joined(start.checked_sub(1)),
+        32.. => true,
+        _ => false,
+    };
+    if !may_be {
+        return None;
+    }
+    let mut at = start;
+    text[start..end].split(|byte| !byte.is_ascii_alphanumeric()).find_map(|run| {
+        let run_start = at;
+        at += run.len() + 1;
+        model::id_at(text, run_start, run_start + run.len())
+    })
+}
+
+fn visit_word<'a>(word: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
+    if !word.is_empty() && word.len() <= LONGEST {
+        visit(Piece::Word(word));
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Gap,
+    Joiner,
+    Word,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Gap; 256];
+    let mut byte = 0_u8;
+    loop {
+        classes[byte as usize] = match byte {
+            b'.' | b'/' | b'-' => Class::Joiner,
+            b'_' | 0x80.. => Class::Word,
+            _ if byte.is_ascii_alphanumeric() => Class::Word,
+            _ => Class::Gap,
+        };
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+
+fn is_word(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] == Class::Word
 }
 
 const fn is_joiner(byte: u8) -> bool {
     matches!(byte, b'.' | b'/' | b'-')
 }
 
-fn trim(compound: &[u8]) -> &[u8] {
-    let start = compound.iter().position(|byte| is_word(*byte)).unwrap_or(0);
-    let end = compound.iter().rposition(|byte| is_word(*byte)).map_or(0, |last| last + 1);
-    compound.get(start..end).unwrap_or_default()
+impl Piece<'_> {
+    /// Whether the index knows such pieces: not long numbers, not digests, not dates nor measured seconds.
+    pub(crate) fn is_indexed(&self) -> bool {
+        match self {
+            Self::Id(_) => true,
+            Self::Word(word) => is_indexed(word),
+            Self::Compound(compound) => is_telling(compound),
+        }
+    }
 }
 
 fn is_indexed(word: &[u8]) -> bool {
+    if word.len() <= LONGEST_NUMBER {
+        return true;
+    }
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
     let hex = || word.iter().all(u8::is_ascii_hexdigit);
-    let number = digits == word.len() && digits > LONGEST_NUMBER;
+    let number = digits == word.len();
     word.len() <= LONGEST && !number && !(digits > 0 && word.len() > LONGEST_HEX && hex())
 }
 
@@ -89,9 +182,8 @@ fn is_telling(compound: &[u8]) -> bool {
         || parts().count() == 4 && compound.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     let name = || {
         parts().all(|part| is_indexed(part) && part.iter().filter(|byte| byte.is_ascii_digit()).count() < 5)
-            && compound.iter().any(u8::is_ascii_alphabetic)
     };
-    name() || address()
+    if compound.iter().any(u8::is_ascii_alphabetic) { name() } else { address() }
 }
 
 /// Collects the distinct words of one block after the other.
@@ -99,10 +191,13 @@ pub(crate) struct WordsWriter {
     path: PathBuf,
     index: SingleSegmentIndexWriter,
     field: Field,
-    seen: HashSet<u128, Xxh3DefaultBuilder>,
-    lower: Vec<u8>,
+    /// The hash of each word, and the block that it was last seen in.
+    seen: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    block: u32,
+    /// The words of this block that were met last, by the end of their hash: half of all words are met again at once.
+    recent: Vec<u64>,
     /// The words of this block, a line feed after each.
-    block: String,
+    words: String,
 }
 
 impl WordsWriter {
@@ -123,36 +218,45 @@ impl WordsWriter {
             path: path.to_owned(),
             index,
             field,
-            seen: HashSet::default(),
-            lower: Vec::new(),
-            block: String::new(),
+            seen: HashMap::default(),
+            block: 0,
+            recent: vec![0; RECENT],
+            words: String::new(),
         })
     }
 
     /// Indexes the text of the next block; gives the hashes of its ids, sorted.
     pub(crate) fn add(&mut self, text: &[u8]) -> Result<Vec<u64>, TantivyError> {
-        let Self { seen, lower, block, .. } = self;
-        lower.clear();
-        lower.extend_from_slice(text);
-        lower.make_ascii_lowercase();
-        seen.clear();
-        block.clear();
+        let Self { seen, words, recent, .. } = self;
+        self.block += 1;
+        recent.fill(0);
+        words.clear();
         let mut ids = Vec::new();
-        tokens(lower, |token| match token {
-            Piece::Id(id) => ids.push(id.stable_hash()),
-            Piece::Word(word) | Piece::Compound(word) => {
-                if seen.insert(xxhash_rust::xxh3::xxh3_128(word))
-                    && let Ok(word) = std::str::from_utf8(word)
-                {
-                    block.push_str(word);
-                    block.push('\n');
+        each_without_stamp(text, |line| {
+            tokens(line, |piece| {
+                let word = match &piece {
+                    Piece::Id(id) => return ids.push(id.stable_hash()),
+                    Piece::Word(word) | Piece::Compound(word) => *word,
+                };
+                let hash = hash_in_lower_case(word);
+                let slot = &mut recent[hash.to_le_bytes()[0] as usize];
+                if std::mem::replace(slot, hash) == hash {
+                    return;
                 }
-            }
+                if let Some(last) = seen.get_mut(&hash) {
+                    if std::mem::replace(last, self.block) != self.block {
+                        push_word(word, words);
+                    }
+                } else if piece.is_indexed() {
+                    seen.insert(hash, self.block);
+                    push_word(word, words);
+                }
+            });
         });
         ids.sort_unstable();
         ids.dedup();
         let mut document = TantivyDocument::default();
-        document.add_text(self.field, &*block);
+        document.add_text(self.field, &*words);
         self.index.add_document(document)?;
         Ok(ids)
     }
@@ -163,6 +267,91 @@ impl WordsWriter {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The numbers of the time at the beginning of nearly every line would be half of all words, and nobody looks for a time
+/// among words.
+fn each_without_stamp<'a>(text: &'a [u8], mut visit: impl FnMut(&'a [u8])) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        visit(&line[stamp_length(line)..]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+}
+
+/// Of a time like `2026-11-21 03:28:16.763` or `2026-11-21T03:28:16` that a line begins with; else 0.
+#[must_use]
+pub fn stamp_length(line: &[u8]) -> usize {
+    const SHAPE: &[u8; 19] = b"0000-00-00 00:00:00";
+    let fits = |(byte, shape): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        b' ' => matches!(byte, b' ' | b'T'),
+        _ => byte == shape,
+    };
+    if line.len() < SHAPE.len() || !line.iter().zip(SHAPE).all(fits) {
+        return 0;
+    }
+    let fraction = line[SHAPE.len()..].iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.' | b','));
+    SHAPE.len() + fraction.count()
+}
+
+/// As many as a byte has values.
+const RECENT: usize = 256;
+
+fn push_word(word: &[u8], words: &mut String) {
+    if let Ok(word) = std::str::from_utf8(word) {
+        let start = words.len();
+        words.push_str(word);
+        words.get_mut(start..).map(str::make_ascii_lowercase);
+        words.push('\n');
+    }
+}
+
+/// 64 bits: of the hundred thousand words of a segment no two fall together.
+fn hash_in_lower_case(word: &[u8]) -> u64 {
+    let (chunks, rest) = word.as_chunks::<8>();
+    let mut hash = word.len() as u64;
+    for chunk in chunks {
+        hash = mix(hash ^ lower_case(u64::from_le_bytes(*chunk)));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash ^ lower_case(u64::from_le_bytes(last)))
+}
+
+/// Both halves of a product: wyhash's mixing, <https://github.com/wangyi-fudan/wyhash>.
+fn mix(value: u64) -> u64 {
+    let product = u128::from(value ^ 0x2d35_8dcc_aa6c_78a5) * 0x8bb8_4b93_962e_acc9;
+    let [low, high] = [product & u128::from(u64::MAX), product >> 64];
+    u64::try_from(low ^ high).expect("both halves have 64 bits")
+}
+
+/// ASCII letters of eight bytes at once. A byte plus 0x3f passes 0x80 from `A` on, plus 0x25 after `Z`.
+fn lower_case(bytes: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = bytes & (0x7f * EACH);
+    let capital = (low + 0x3f * EACH) & !(low + 0x25 * EACH) & !bytes & (0x80 * EACH);
+    bytes | capital >> 2
+}
+
+/// The keys are hashes already.
+#[derive(Clone, Copy, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| mix(hash ^ u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
@@ -264,6 +453,9 @@ mod tests {
         let check = |text: &str, expected: &[&str]| {
             let mut found = Vec::new();
             tokens(text.as_bytes(), |token| {
+                if !token.is_indexed() {
+                    return;
+                }
                 found.push(match token {
                     Piece::Id(id) => format!("id {id}"),
                     Piece::Word(word) => String::from_utf8(word.to_vec()).unwrap(),
@@ -308,5 +500,27 @@ mod tests {
         check("instance-0000009f", &["instance", "0000009f", "id instance-0000009f"]);
         check("/var/log/no_such.log:", &["var", "log", "no_such", "log", "[var/log/no_such.log]"]);
         check("340882cbe4f1a9b7039785867dc13fdf43a478f3 größe", &["größe"]);
+    }
+
+    #[test]
+    fn words_are_the_same_in_any_case() {
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        for word in all.chunks(8).chain([b"Nova.Compute".as_slice(), b"", "GRÖSSE_1".as_bytes()]) {
+            let lower = word.to_ascii_lowercase();
+            assert_eq!(hash_in_lower_case(word), hash_in_lower_case(&lower), "{word:?}");
+        }
+        assert_ne!(hash_in_lower_case(b"nova"), hash_in_lower_case(b"nova_"));
+        assert_ne!(hash_in_lower_case("größe".as_bytes()), hash_in_lower_case("gröÿe".as_bytes()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_ids_are_those_that_a_scan_finds(text in "([-_./: a-f0-9]|tap|instance-|[0-9a-f]{8}|[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|xyz){0,40}") {
+            let mut scanned = Vec::new();
+            model::scan_ids(text.as_bytes(), |found| scanned.push(found.id));
+            let mut visited = Vec::new();
+            tokens(text.as_bytes(), |piece| if let Piece::Id(id) = piece { visited.push(id) });
+            proptest::prop_assert_eq!(visited, scanned);
+        }
     }
 }

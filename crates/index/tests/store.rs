@@ -34,6 +34,7 @@ fn annotation(number: u64) -> Annotation {
         continues: None,
         defect: None,
         notable: false,
+        template: None,
     }
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{Id, Mention, Severity, Signature, Source, Timestamp};
+use crate::{Id, Mention, Severity, Signature, Source, TemplateId, Timestamp};
 
 /// One thing a program said: a head line, and the lines that continue it.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ pub struct Event {
     pub mentions: Vec<Mention>,
     /// The message of the head line (OpenTelemetry's `Body`).
     pub body: String,
+    /// What the body says besides ids, numbers and names, and who says it.
+    pub template: TemplateId,
     /// The lines that continue the head, without their repeated prefixes.
     pub detail: Vec<String>,
     /// Outermost first; the last is the innermost exception of the chain.

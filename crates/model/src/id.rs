@@ -293,12 +293,12 @@ pub struct ScannedId {
 pub fn scan_ids(text: &[u8], mut visit: impl FnMut(ScannedId)) {
     let mut at = 0;
     while at < text.len() {
-        if !text[at].is_ascii_hexdigit() {
+        if !text[at].is_ascii_alphanumeric() {
             at += 1;
             continue;
         }
         let start = at;
-        while at < text.len() && text[at].is_ascii_hexdigit() {
+        while at < text.len() && text[at].is_ascii_alphanumeric() {
             at += 1;
         }
         if let Some(found) = id_at(text, start, at) {
@@ -308,26 +308,33 @@ pub fn scan_ids(text: &[u8], mut visit: impl FnMut(ScannedId)) {
     }
 }
 
-/// The id whose first run of hex digits is `start..end`, if there is one.
-fn id_at(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
-    let scanned = |id, range| Some(ScannedId { id, range });
-    match end - start {
-        32 if !word_before(text, start) && !word_after(text, end) => {
-            scanned(Id::Uuid(hex_value(&text[start..end])?), start..end)
-        }
-        8.. if text.get(end) == Some(&b'-') => {
-            // A device name glues its prefix to the digits: the run of `qvb2c99782f-4f` begins at the `b`.
-            let digits = end - 8;
-            let uuid_end = digits + 36;
-            let ends_there = !text.get(uuid_end).is_some_and(u8::is_ascii_hexdigit);
-            match text.get(start..uuid_end).filter(|_| digits == start && ends_there).and_then(dashed) {
-                Some(uuid) => scanned(Id::Uuid(uuid), start..uuid_end),
-                None => device(text, digits).or_else(|| domain(text, start).filter(|_| digits == start)),
-            }
-        }
-        8 => domain(text, start),
-        2 => mac_address(text, start),
+/// The id whose first run of letters and digits is `start..end`, if there is one: what [`scan_ids`] finds there. For
+/// whoever cuts a text into words anyway.
+#[must_use]
+pub fn id_at(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
+    let run = text.get(start..end)?;
+    match (run.len(), text.get(end)) {
+        (2, Some(b':')) => mac_address(text, start),
+        (8.., Some(b'-')) => dashed_id(text, start, end),
+        (8, _) => domain(text, start),
+        (32, _) => Some(ScannedId { id: Id::Uuid(hex_value(run)?), range: start..end }),
         _ => None,
+    }
+}
+
+/// A UUID, a device or a domain whose first eight digits end at the dash at `end`.
+fn dashed_id(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
+    let hex = text[start..end].iter().rev().take(9).take_while(|byte| byte.is_ascii_hexdigit()).count();
+    if hex < 8 {
+        return None;
+    }
+    // A device name glues its prefix to the digits: the digits of `qvb2c99782f-4f` begin at the `b`.
+    let digits = end - 8;
+    let uuid_end = digits + 36;
+    let ends_there = !text.get(uuid_end).is_some_and(u8::is_ascii_hexdigit);
+    match text.get(digits..uuid_end).filter(|_| hex == 8 && ends_there).and_then(dashed) {
+        Some(uuid) => Some(ScannedId { id: Id::Uuid(uuid), range: digits..uuid_end }),
+        None => device(text, digits).or_else(|| domain(text, digits).filter(|_| digits == start)),
     }
 }
 
@@ -357,7 +364,8 @@ fn domain(text: &[u8], digits: usize) -> Option<ScannedId> {
     const PREFIX: &[u8] = b"instance-";
     let start = digits.checked_sub(PREFIX.len())?;
     let end = digits + 8;
-    if &text[start..digits] != PREFIX || word_before(text, start) || word_after(text, end) {
+    let hex = text.get(digits..end)?.iter().all(u8::is_ascii_hexdigit);
+    if !hex || &text[start..digits] != PREFIX || word_before(text, start) || word_after(text, end) {
         return None;
     }
     let name = std::str::from_utf8(&text[start..end]).ok()?.to_ascii_lowercase();

@@ -10,6 +10,7 @@ mod id;
 mod line;
 mod severity;
 mod source;
+mod template;
 mod time;
 
 mod event;
@@ -20,12 +21,13 @@ mod trace;
 mod verdict;
 
 pub use event::{Context, Defect, Event, Exception, Exchange, Notification, SignatureMatch};
-pub use id::{Id, IdKind, Mention, ScannedId, Uuid, scan_ids};
+pub use id::{Id, IdKind, Mention, ScannedId, Uuid, id_at, scan_ids};
 pub use line::{Annotation, Line};
 pub use severity::Severity;
 pub use signature::{Mark, Role, Scope, Signature};
 pub use source::Source;
 pub use summary::Summary;
+pub use template::TemplateId;
 pub use time::{TimeRange, Timestamp};
 pub use trace::{Attempt, Entry, Link, LinkKind, Outcome, Request, Span, Trace};
 pub use verdict::{Candidate, Missing, Reason, Step, Verdict};

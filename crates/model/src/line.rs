@@ -1,4 +1,4 @@
-use crate::{Severity, Timestamp};
+use crate::{Severity, TemplateId, Timestamp};
 
 /// One line as it stood in its source, without its line end.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -22,4 +22,6 @@ pub struct Annotation {
     pub defect: Option<crate::Defect>,
     /// It may explain the failure of requests that it does not name: worth a look whenever something near fails.
     pub notable: bool,
+    /// What its message says besides ids, numbers and names; none for a line that continues another.
+    pub template: Option<TemplateId>,
 }

@@ -66,3 +66,11 @@ pub enum Mark {
     /// One try ended badly; another may follow.
     AttemptFailed,
 }
+
+impl Mark {
+    /// Whether a line with this mark shows its request to be worth judging.
+    #[must_use]
+    pub const fn opens(self) -> bool {
+        matches!(self, Self::Failed | Self::AttemptFailed | Self::Started | Self::Attempted)
+    }
+}

@@ -7,6 +7,7 @@ use crate::format::Format;
 use crate::header::{Continuation, Header, Stamp};
 use crate::mask::Masker;
 use crate::open_heads::{Head, Key, OpenHeads};
+use crate::template::template;
 use crate::text;
 
 /// Lines without a prefix that one head may gather: libvirt's XML and dumps of options have some hundred.
@@ -22,6 +23,7 @@ pub struct Annotator {
     format: Option<Format>,
     heads: OpenHeads,
     previous: Option<Previous>,
+    message_start: usize,
 }
 
 /// The line before.
@@ -45,6 +47,7 @@ impl Annotator {
             format: None,
             heads: OpenHeads::default(),
             previous: None,
+            message_start: 0,
         }
     }
 
@@ -61,6 +64,7 @@ impl Annotator {
         self.masker.mask(&mut line.text);
         let text = text::of(&line.text);
         let (format, header) = self.recognise(&text);
+        self.message_start = message_start(&header, &line.text);
         let timestamp = self.clock.resolve(header.stamp);
         let mut defect =
             text_defect(matches!(text, Cow::Owned(_))).or_else(|| stamp_defect(header.stamp, timestamp));
@@ -85,7 +89,14 @@ impl Annotator {
             continues: continued.map(|head| head.line),
             defect,
             notable: false,
+            template: continued.is_none().then(|| template(&header.body, header.logger.as_deref())),
         }
+    }
+
+    /// Where the message of the line that was annotated last begins in it; 0 when that cannot be told.
+    #[must_use]
+    pub const fn message_start(&self) -> usize {
+        self.message_start
     }
 
     /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.
@@ -145,6 +156,16 @@ impl Annotator {
             self.heads.open(key, head);
         }
         head
+    }
+}
+
+/// What a format reads apart (an access line) or rewrites (JSON) has its message nowhere in the line.
+fn message_start(header: &Header<'_>, line: &[u8]) -> usize {
+    match &header.body {
+        Cow::Borrowed(body) if header.exchange.is_none() && line.ends_with(body.as_bytes()) => {
+            line.len() - body.len()
+        }
+        _ => 0,
     }
 }
 

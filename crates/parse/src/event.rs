@@ -9,6 +9,7 @@ use model::{Annotation, Context, Defect, Event, Exception, Id, IdKind, Line, Men
 use crate::format::payload::Vocabulary;
 use crate::format::{Format, access, notification};
 use crate::header::{Continuation, Header, RawContext};
+use crate::template::template;
 use crate::{exception, text};
 
 /// The event that `lines` tell: its head first, then the lines that continue it. `annotation` is the head's.
@@ -46,6 +47,7 @@ pub(crate) fn event(
         daemon: header.program.map(Cow::into_owned).or_else(|| source.daemon.clone()),
         tier: 0,
         process: header.process,
+        template: annotation.template.unwrap_or_else(|| template(&body, header.logger.as_deref())),
         logger: header.logger.map(Cow::into_owned),
         mentions: mentions(&header.context, header.mentions, &body, &detail),
         context: context(header.context),

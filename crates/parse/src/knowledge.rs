@@ -10,6 +10,7 @@ mod pattern;
 mod access;
 mod check;
 mod daemons;
+mod glance;
 mod ids;
 mod signatures;
 
@@ -21,6 +22,7 @@ use model::{Event, Exchange, Mention, Signature, SignatureMatch, Source};
 use access::Access;
 use daemons::Daemons;
 use files::Entries;
+use glance::Glances;
 use ids::IdRules;
 use signatures::Signatures;
 
@@ -30,6 +32,7 @@ pub use access::Action;
 pub use check::Finding;
 pub use daemons::Daemon;
 pub use files::FilterError;
+pub use glance::Glance;
 pub use ids::{MessageLink, NamedIds};
 
 /// The filters, ready for use. A clone is cheap.
@@ -40,6 +43,7 @@ pub struct Knowledge {
     ids: Arc<IdRules>,
     access: Arc<Access>,
     vocabulary: Arc<Vocabulary>,
+    glances: Arc<Glances>,
     repeated: Arc<Vec<Finding>>,
 }
 
@@ -77,6 +81,7 @@ impl Knowledge {
             ids: Arc::new(ids),
             access: Arc::new(access),
             vocabulary: Arc::new(vocabulary),
+            glances: Arc::default(),
             repeated,
         })
     }
@@ -84,7 +89,7 @@ impl Knowledge {
     /// A copy that does not know the signatures for which `left_out` holds.
     #[must_use]
     pub fn without(&self, left_out: impl Fn(&Signature) -> bool) -> Self {
-        Self { signatures: self.signatures.without(left_out), ..self.clone() }
+        Self { signatures: self.signatures.without(left_out), glances: Arc::default(), ..self.clone() }
     }
 
     pub fn signatures(&self) -> impl Iterator<Item = &Arc<Signature>> {
@@ -107,10 +112,16 @@ impl Knowledge {
         self.signatures.is_hollow(text, event)
     }
 
-    /// Whether a line is worth a look whenever something near it fails. May say yes too often, never too seldom.
+    /// What a line may be, from one quick pass over its bytes.
     #[must_use]
-    pub fn is_notable(&self, line: &[u8]) -> bool {
-        self.signatures.may_reach_far(line)
+    pub fn glance(&self, line: &[u8]) -> Glance {
+        self.glances.at(line, || {
+            let calls = self
+                .access
+                .telling_literals()
+                .map(|literal| (literal, Glance { opens: true, ..Glance::default() }));
+            self.signatures.telling_literals().chain(calls).collect()
+        })
     }
 
     /// What a path tells of the host and the program that wrote the file.

@@ -16,6 +16,7 @@ mod exception;
 
 mod format;
 mod header;
+mod template;
 mod text;
 
 mod knowledge;
@@ -24,7 +25,8 @@ mod derive;
 
 pub use annotator::Annotator;
 pub use clock::Zone;
-pub use knowledge::{Action, Daemon, FilterError, Finding, Knowledge, MessageLink, NamedIds};
+pub use knowledge::{Action, Daemon, FilterError, Finding, Glance, Knowledge, MessageLink, NamedIds};
+pub use template::{template, template_text};
 
 /// The header parser of oslo.log alone, for the benchmark: whether the line is one of its.
 #[doc(hidden)]

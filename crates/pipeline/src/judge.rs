@@ -1,49 +1,79 @@
-//! The join: events in order of time, from the store, through the correlator, into what is remembered of requests.
+//! The join: each request that new lines opened or may change is judged, by asking the store, and remembered.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use correlate::{Case, Correlator, notes};
+use correlate::{Baseline, Case, judge_request, notes};
 use index::{Reader, Writer};
-use model::{Event, Summary, TimeRange};
+use model::{Id, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
+use query::StoreEvidence;
 
 use crate::error::ImportError;
 use crate::options::Options;
 use crate::report::Report;
 
-/// Judges the requests that the new lines belong to. Starts a little earlier, so that what was imported before takes part.
+/// Notes are keys and values.
+type Notes = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Requests whose verdicts are made durable together.
+const REQUESTS_PER_COMMIT: usize = 4096;
+/// New lines may explain requests that ended this long before or begin this long after them.
+const REACH_SECONDS: i64 = 900;
+
+/// A request to judge.
+struct Due {
+    opened: Timestamp,
+    request: Id,
+    /// Never judged before.
+    new: bool,
+}
+
 pub(crate) fn judge_new(
     mut writer: Writer,
     options: &Options,
     knowledge: &Knowledge,
     report: &Report,
 ) -> Result<(), ImportError> {
-    let Some(new) = report.time else { return Ok(()) };
     let reader = Reader::open(&options.store).map_err(|source| ImportError::ReadBack { source })?;
-    let mut correlator = Correlator::new(options.limits);
-    let remembered = reader.summaries();
-    if let Some(baseline) =
-        remembered.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes))
-    {
-        correlator.learn_from(&baseline);
+    let evidence = StoreEvidence::new(&reader, knowledge);
+    let (mut baseline, due) = start(&reader.summaries(), report.time);
+    for some in due.chunks(REQUESTS_PER_COMMIT) {
+        let mut notes = Vec::new();
+        for Due { request, new, .. } in some {
+            let case = judge_request(request, &evidence, &baseline);
+            if *new {
+                baseline.learn_from(&case.trace);
+            }
+            notes.extend(note(&case));
+        }
+        notes.push((notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(&baseline)));
+        writer.put_summaries(notes);
+        writer.commit(Vec::new()).map_err(|source| ImportError::Write { source })?;
     }
-    let mut found = Vec::new();
-    let keep = options.limits.keep_seconds;
-    reader.each_in_order(new.widened(keep, keep), |events| {
-        let events = events.into_iter().map(|stored| {
-            Arc::<Event>::new(knowledge.event(&stored.source, &stored.lines, &stored.annotation))
-        });
-        remember(&correlator.push(events), new, &mut found);
-    });
-    remember(&correlator.finish(), new, &mut found);
-    found.push((notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(correlator.baseline())));
-    writer.put_summaries(found);
-    writer.commit(Vec::new()).map_err(|source| ImportError::Write { source })
+    Ok(())
 }
 
-/// Requests that ended before the new lines began were judged by an earlier import.
-fn remember(cases: &[Case], new: TimeRange, found: &mut Vec<(Vec<u8>, Vec<u8>)>) {
-    let touched = cases.iter().filter(|case| case.trace.time.end >= new.start);
-    let summaries = touched.filter_map(|case| Summary::of(&case.trace, &case.verdict));
-    found.extend(summaries.map(|summary| (notes::summary_key(&summary), notes::summary_to_bytes(&summary))));
+/// What was learned so far, and what is to be judged: in order of time, because what succeeds first teaches how to read
+/// what fails later.
+fn start(notes: &Notes, new_lines: Option<TimeRange>) -> (Baseline, Vec<Due>) {
+    let baseline = notes.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
+    let reach = new_lines.map(|lines| lines.widened(REACH_SECONDS, REACH_SECONDS));
+    let mut due: Vec<Due> = notes.iter().filter_map(|(key, bytes)| due(key, bytes, reach)).collect();
+    due.sort_by(|one, other| (one.opened, &one.request).cmp(&(other.opened, &other.request)));
+    (baseline.unwrap_or_default(), due)
+}
+
+fn due(key: &[u8], bytes: &[u8], reach: Option<TimeRange>) -> Option<Due> {
+    if let Some((request, opened)) = notes::opening_from_bytes(key, bytes) {
+        return Some(Due { opened, request, new: true });
+    }
+    let reach = reach?;
+    let known = notes::summary_from_bytes(key, bytes)?;
+    let touched = known.start <= reach.end && reach.start <= known.end;
+    touched.then_some(Due { opened: known.start, request: known.request, new: false })
+}
+
+fn note(case: &Case) -> Option<(Vec<u8>, Vec<u8>)> {
+    let summary = Summary::of(&case.trace, &case.verdict)?;
+    Some((notes::request_key(&summary.request), notes::summary_to_bytes(&summary)))
 }

@@ -66,7 +66,7 @@ pub fn import(
             break;
         }
     }
-    let (report, writer) = import.commit()?;
+    let (report, writer) = import.finish()?;
     judge::judge_new(writer, options, knowledge, &report)?;
     Ok(report)
 }

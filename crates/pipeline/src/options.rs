@@ -1,7 +1,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use correlate::Limits;
 use ingest::Settings;
 use parse::Zone;
 
@@ -17,7 +16,6 @@ pub struct Options {
     pub service: Option<String>,
     pub daemon: Option<String>,
     pub settings: Settings,
-    pub limits: Limits,
 }
 
 /// In which zone hosts write times that do not say theirs.

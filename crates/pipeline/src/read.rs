@@ -1,11 +1,15 @@
 //! Lines: from a text, through the first look, into the store.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
+
+use correlate::notes;
 
 use index::{SourceId, Writer};
 use ingest::{Checkpoint, ReadError, Reader, Resume, Skipped};
-use model::{Annotation, Defect, Line, Severity, Source, Timestamp};
+use model::{Annotation, Defect, Id, Line, Severity, Source, Timestamp};
 use parse::{Annotator, Knowledge};
 
 use crate::error::ImportError;
@@ -20,7 +24,24 @@ pub(crate) struct Import<'a> {
     /// Known from earlier imports, and from this one: the same file may be named twice.
     known: Vec<(SourceId, Checkpoint)>,
     done: Vec<index::Checkpoint>,
+    /// The requests that the lines since the last commit show to be worth judging, and when they were opened.
+    opened: HashMap<Id, Timestamp>,
+    /// Bytes of text since the last commit.
+    uncommitted: usize,
+    /// What earlier imports stored, if there is anything.
+    stored: Option<index::Reader>,
     pub(crate) report: Report,
+}
+
+/// A crash costs no more than reading so much again.
+const BYTES_PER_COMMIT: usize = 256 << 20;
+
+/// A text that is being read.
+struct Text {
+    id: SourceId,
+    source: Arc<Source>,
+    annotator: Annotator,
+    file: FileReport,
 }
 
 impl<'a> Import<'a> {
@@ -31,7 +52,17 @@ impl<'a> Import<'a> {
         let known = stored
             .filter_map(|stored| Some((stored.source, Checkpoint::from_bytes(&stored.state)?)))
             .collect();
-        Ok(Self { options, knowledge, writer, known, done: Vec::new(), report: Report::default() })
+        Ok(Self {
+            options,
+            knowledge,
+            writer,
+            known,
+            done: Vec::new(),
+            opened: HashMap::new(),
+            uncommitted: 0,
+            stored: index::Reader::open(&options.store).ok(),
+            report: Report::default(),
+        })
     }
 
     pub(crate) fn note_unread(&mut self, skipped: Vec<Skipped>, problems: &[ReadError]) {
@@ -72,16 +103,22 @@ impl<'a> Import<'a> {
             Resume::GoOn { checkpoint, .. } => self.known[checkpoint].0,
             Resume::New => self.writer.add_source(&source),
         };
+        let last_stored = match resume {
+            Resume::GoOn { line, .. } => line - 1,
+            Resume::New | Resume::Known { .. } => 0,
+        };
         let mut annotator = Annotator::new(self.options.zones.of(host.as_deref()));
         if let Some(written) = reader.modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()) {
             let nanos = i64::try_from(written.as_nanos()).unwrap_or(i64::MAX);
             annotator = annotator.with_year_hint(Timestamp::from_nanos(nanos));
         }
-        self.read_lines(&mut reader, id, &mut annotator, &mut file, advance)?;
+        self.recall(id, last_stored, &mut annotator);
+        let mut text = Text { id, source: Arc::new(source), annotator, file };
+        self.read_lines(&mut reader, &mut text, advance)?;
 
         let checkpoint = reader.checkpoint(host.as_deref());
-        file.lines = checkpoint.lines;
-        self.report.files.push(file);
+        text.file.lines = checkpoint.lines;
+        self.report.files.push(text.file);
         self.done.retain(|done| done.source != id);
         self.done.push(index::Checkpoint { source: id, state: checkpoint.to_bytes() });
         self.known.retain(|(known, _)| *known != id);
@@ -92,9 +129,7 @@ impl<'a> Import<'a> {
     fn read_lines(
         &mut self,
         reader: &mut Reader<'_>,
-        id: SourceId,
-        annotator: &mut Annotator,
-        file: &mut FileReport,
+        text: &mut Text,
         advance: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), ImportError> {
         loop {
@@ -109,27 +144,48 @@ impl<'a> Import<'a> {
             let cut = batch.cut;
             let lines = batch.lines.into_iter();
             let annotated: Vec<(Line, Annotation)> =
-                lines.map(|line| self.annotate(line, &cut, annotator)).collect();
+                lines.map(|line| self.annotate(line, &cut, text)).collect();
             for (line, annotation) in &annotated {
                 self.report.bytes += line.text.len() as u64 + 1;
-                file.count(line, annotation);
+                text.file.count(line, annotation);
                 self.report.stretch(annotation);
             }
-            self.writer.append(id, &annotated).map_err(|source| ImportError::Write { source })?;
-            if advance(&file.path).is_break() {
+            self.writer.append(text.id, &annotated).map_err(|source| ImportError::Write { source })?;
+            self.uncommitted += annotated.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+            if self.uncommitted >= BYTES_PER_COMMIT {
+                let so_far = reader.checkpoint(text.source.host.as_deref());
+                self.done.retain(|done| done.source != text.id);
+                self.done.push(index::Checkpoint { source: text.id, state: so_far.to_bytes() });
+                self.commit()?;
+            }
+            if advance(&text.file.path).is_break() {
                 self.report.interrupted = true;
                 return Ok(());
             }
         }
     }
 
-    fn annotate(&self, mut line: Line, cut: &[u64], annotator: &mut Annotator) -> (Line, Annotation) {
-        let mut annotation = annotator.annotate(&mut line);
+    fn annotate(&mut self, mut line: Line, cut: &[u64], text: &mut Text) -> (Line, Annotation) {
+        let mut annotation = text.annotator.annotate(&mut line);
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        annotation.notable = annotation.severity < Severity::Warning && self.knowledge.is_notable(&line.text);
+        let message = line.text.get(text.annotator.message_start()..).unwrap_or_default();
+        let glance = self.knowledge.glance(message);
+        annotation.notable = annotation.severity < Severity::Warning && glance.notable;
+        if glance.opens && annotation.continues.is_none() {
+            self.open(text, &line, &annotation);
+        }
         (line, annotation)
+    }
+
+    /// Notes the request that a line shows to be worth judging.
+    fn open(&mut self, text: &Text, line: &Line, annotation: &Annotation) {
+        let event = self.knowledge.event(&text.source, std::slice::from_ref(line), annotation);
+        if let (Some(request), Some(at)) = (correlate::opens(&event), event.timestamp) {
+            let opened = self.opened.entry(request).or_insert(at);
+            *opened = at.min(*opened);
+        }
     }
 
     fn locate(&self, path: &str) -> Source {
@@ -142,10 +198,28 @@ impl<'a> Import<'a> {
         source
     }
 
-    /// Everything that was read becomes durable, with how far it was read.
-    pub(crate) fn commit(mut self) -> Result<(Report, Writer), ImportError> {
-        self.writer.commit(self.done).map_err(|source| ImportError::Write { source })?;
+    /// Shows the annotator the lines before the first new one: that may continue one of them.
+    fn recall(&self, id: SourceId, last_stored: u64, annotator: &mut Annotator) {
+        const LINES: u64 = 256;
+        let Some(stored) = self.stored.as_ref().filter(|_| last_stored > 0) else { return };
+        for (mut line, _) in stored.at(id, last_stored.saturating_sub(LINES) + 1..=last_stored) {
+            annotator.annotate(&mut line);
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(Report, Writer), ImportError> {
+        self.commit()?;
         Ok((self.report, self.writer))
+    }
+
+    /// Everything that was read becomes durable, with how far it was read.
+    fn commit(&mut self) -> Result<(), ImportError> {
+        let opened = self.opened.drain();
+        let notes = opened.map(|(request, at)| (notes::request_key(&request), notes::opening_to_bytes(at)));
+        self.writer.put_summaries(notes.collect());
+        self.uncommitted = 0;
+        let done = std::mem::take(&mut self.done);
+        self.writer.commit(done).map_err(|source| ImportError::Write { source })
     }
 }
 

@@ -105,13 +105,7 @@ impl Engine {
         let expression = grammar::parse(query, now)?;
         let limits = Limits { events: limit, ..Limits::NONE };
         let found = self.reader.search(&plan(&expression), &limits, &mut |stored| {
-            let text = String::from_utf8_lossy(&stored.lines.iter().fold(Vec::new(), |mut text, line| {
-                text.extend_from_slice(&line.text);
-                text.push(b'\n');
-                text
-            }))
-            .to_lowercase();
-            matches(&expression, &self.event(stored), &text)
+            matches(&expression, &self.event(stored), &searched_text(stored))
         });
         Ok(found.events.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
     }
@@ -162,6 +156,16 @@ impl Engine {
             })
             .collect()
     }
+}
+
+/// In lower case, without the times that the lines begin with: they are asked for by `since` and `until`.
+fn searched_text(stored: &StoredEvent) -> String {
+    let mut text = Vec::new();
+    for line in &stored.lines {
+        text.extend_from_slice(line.text.get(index::stamp_length(&line.text)..).unwrap_or_default());
+        text.push(b'\n');
+    }
+    String::from_utf8_lossy(&text).to_lowercase()
 }
 
 fn order(stored: &StoredEvent) -> (Option<Timestamp>, SourceId, u64) {

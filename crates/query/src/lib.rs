@@ -13,6 +13,7 @@ mod language;
 mod moment;
 
 pub use engine::{Engine, Passage, RequestFilter};
+pub use evidence::StoreEvidence;
 pub use grammar::parse;
 pub use language::{Comparison, Expression, Field, QueryError};
 pub use moment::moment;

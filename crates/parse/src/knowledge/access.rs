@@ -1,6 +1,6 @@
 //! Access lines: which call is which action.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use model::{Exchange, Id, IdKind, Mention};
 use serde::Deserialize;
@@ -71,6 +71,8 @@ pub struct Action {
 #[derive(Debug)]
 pub(super) struct Access {
     calls: Vec<Call>,
+    /// The methods of the calls that change something, with the space after them.
+    openings: BTreeSet<String>,
     front_ends: HashSet<String>,
 }
 
@@ -107,7 +109,13 @@ impl Access {
                 calls.push(Call::new(&place, call, &action)?);
             }
         }
-        Ok(Self { calls, front_ends: front_ends.into_iter().map(|(_, entry)| entry.daemon).collect() })
+        let changes = calls.iter().filter(|call| !call.read && !call.internal);
+        let openings = changes.map(|call| format!("{} ", call.method)).collect();
+        Ok(Self {
+            calls,
+            openings,
+            front_ends: front_ends.into_iter().map(|(_, entry)| entry.daemon).collect(),
+        })
     }
 
     /// By the first call whose template the path ends with.
@@ -115,6 +123,11 @@ impl Access {
         let segments = segments_of(&exchange.target);
         let of_method = self.calls.iter().filter(|call| call.method.eq_ignore_ascii_case(&exchange.method));
         of_method.into_iter().find_map(|call| call.fits(&segments))
+    }
+
+    /// How the requests begin with which a user asks for a change: `POST `.
+    pub(super) fn telling_literals(&self) -> impl Iterator<Item = &str> {
+        self.openings.iter().map(String::as_str)
     }
 
     pub(super) fn front_end(&self, daemon: &str) -> bool {

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::sync::{Arc, OnceLock};
-
-use aho_corasick::AhoCorasick;
+use std::sync::Arc;
 
 use model::{Event, Mark, Role, Scope, Severity, Signature, SignatureMatch};
 use serde::Deserialize;
 
 use super::files::{Entered, FilterError, Keyed, Place};
+use super::glance::Glance;
 use super::matcher::{PatternSet, SHORTEST_LITERAL};
 use super::pattern::{Found, Pattern};
 
@@ -131,8 +130,6 @@ pub(super) struct Signatures {
     /// The rule of each pattern.
     owners: Arc<Vec<usize>>,
     enabled: Vec<bool>,
-    /// The literals of the causes that reach beyond their request; built on first use.
-    far_reaching: Arc<OnceLock<Option<AhoCorasick>>>,
 }
 
 #[derive(Debug)]
@@ -173,13 +170,7 @@ impl Signatures {
         }
         let enabled = vec![true; rules.len()];
         let patterns = Arc::new(PatternSet::new(patterns));
-        Ok(Self {
-            rules: Arc::new(rules),
-            patterns,
-            owners: Arc::new(owners),
-            enabled,
-            far_reaching: Arc::default(),
-        })
+        Ok(Self { rules: Arc::new(rules), patterns, owners: Arc::new(owners), enabled })
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Signature>> {
@@ -192,20 +183,14 @@ impl Signatures {
         Self { enabled, ..self.clone() }
     }
 
-    /// Whether a line may be a cause that reaches beyond the request that logged it. May say yes too often.
-    pub(super) fn may_reach_far(&self, line: &[u8]) -> bool {
-        let far_reaching = self.far_reaching.get_or_init(|| {
-            let reaches =
-                |rule: &Rule| rule.signature.role == Role::Cause && rule.signature.scope != Scope::Request;
-            let patterns = self.patterns().filter(|(rule, _)| reaches(rule)).map(|(_, pattern)| pattern);
-            AhoCorasick::new(
-                patterns
-                    .flat_map(|pattern| &pattern.literals)
-                    .filter(|literal| literal.len() >= SHORTEST_LITERAL),
-            )
-            .ok()
+    /// The literals by which a glance at a line tells what is worth a look. A pattern without a usable literal is left
+    /// out: a glance at every line cannot try it.
+    pub(super) fn telling_literals(&self) -> impl Iterator<Item = (&str, Glance)> {
+        let patterns = self.patterns().flat_map(|(rule, pattern)| {
+            let glance = rule.glance();
+            pattern.literals.iter().map(move |literal| (literal.as_str(), glance))
         });
-        far_reaching.as_ref().is_some_and(|literals| literals.is_match(line))
+        patterns.filter(|(literal, glance)| literal.len() >= SHORTEST_LITERAL && *glance != Glance::default())
     }
 
     /// Causes first, then the deepest, then the earliest in the event.
@@ -329,6 +314,14 @@ impl Rule {
     /// A logger that the rule listens to.
     pub(super) fn any_logger(&self) -> Option<String> {
         self.loggers.first().cloned()
+    }
+
+    fn glance(&self) -> Glance {
+        let signature = &self.signature;
+        Glance {
+            notable: signature.role == Role::Cause && signature.scope != Scope::Request,
+            opens: signature.mark.is_some_and(Mark::opens),
+        }
     }
 
     fn vetoed(&self, event: &Event) -> bool {
