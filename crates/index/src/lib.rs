@@ -9,6 +9,7 @@
 //! lock                      held by the one writer
 //! segments/7/blocks         compressed blocks; behind them
 //!                             (hash of an id, block), sorted, in pages
+//!                             how many events each minute had, by source, level, template, in chunks
 //!                             tables: where each block lies, its source, lines, times and levels; twice
 //!                             a footer: where all that begins; twice
 //! segments/7/words/         tantivy: one document a block
@@ -17,6 +18,7 @@
 //!
 //! Invariant: the manifest is the only commit point. It is replaced by renaming; what it does not name does not exist.
 
+mod histogram;
 mod query;
 mod reader;
 mod search;
@@ -36,6 +38,7 @@ mod open_segment;
 mod segment;
 mod segment_writer;
 
+mod counts;
 mod directory;
 mod footer;
 mod ids;
@@ -47,6 +50,7 @@ mod error;
 
 pub use error::{Damage, StoreError};
 pub use fresh::Fresh;
+pub use histogram::{CountFilter, Dimension, Pattern, Value};
 pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
 pub use reader::{Reader, Stats, StoredEvent};

@@ -13,6 +13,7 @@ use zstd::bulk::Decompressor;
 
 use crate::Damage;
 use crate::block::{self, Block};
+use crate::counts::{self, CountsAt};
 use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, Span, checksum};
 use crate::footer;
 use crate::manifest::{SegmentInfo, SourceId};
@@ -231,6 +232,39 @@ impl Segment {
         }
     }
 
+    /// Visits how often what happened in a stretch of minutes.
+    pub(crate) fn each_count(
+        &self,
+        fine: bool,
+        minutes: (i64, i64),
+        visit: &mut dyn FnMut(counts::Row),
+    ) -> Result<(), Damage> {
+        match self {
+            Self::Committed(stored) => {
+                let counts = &stored.directory()?.footer.counts;
+                let chunks = if fine { &counts.fine } else { &counts.coarse };
+                let outcome = CountsAt::each(chunks, &stored.file, minutes, visit);
+                outcome.map_err(|error| stored.counts_damage(&error))
+            }
+            Self::Open(open) => {
+                let rows = open.counts.fine().into_iter();
+                rows.filter(|(key, _)| (minutes.0..=minutes.1).contains(&key.minute)).for_each(visit);
+                Ok(())
+            }
+        }
+    }
+
+    /// Where each template was seen first.
+    pub(crate) fn examples(&self) -> Result<BTreeMap<u64, (SourceId, u64)>, Damage> {
+        match self {
+            Self::Committed(stored) => {
+                let counts = &stored.directory()?.footer.counts;
+                counts.read_examples(&stored.file).map_err(|error| stored.counts_damage(&error))
+            }
+            Self::Open(open) => Ok(open.counts.examples().clone()),
+        }
+    }
+
     pub(crate) fn block(&self, entry: &Entry, number: u32) -> Result<Block, Damage> {
         match self {
             Self::Committed(stored) => stored.block(entry),
@@ -333,6 +367,11 @@ impl Stored {
 
     fn block_damage(&self, error: &io::Error) -> Damage {
         let what = format!("{error}; the lines of this block are missing from the answers");
+        Damage { path: blocks_path(&self.folder), what }
+    }
+
+    fn counts_damage(&self, error: &io::Error) -> Damage {
+        let what = format!("{error}; what was counted is incomplete");
         Damage { path: blocks_path(&self.folder), what }
     }
 
