@@ -1,13 +1,14 @@
 //! How fast lines are stored and found: `measure FOLDER STORE` imports every file below a folder, then looks ids up;
-//! `measure STORE ID…` looks ids up in a fresh process. Times of lines are guessed; this measures the store alone.
+//! `measure STORE ID…` looks ids up in a fresh process,
+//! `measure STORE --ids FILE` all ids of a file, and asks what goes over everything. Times of lines are guessed; this measures the store alone.
 #![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use index::{Limits, Options, Query, Reader, Writer};
-use model::{Annotation, Id, Line, Severity, Source, TimeRange, Timestamp};
+use index::{CountFilter, Dimension, Limits, Options, Query, Reader, StoredEvent, Writer};
+use model::{Annotation, Id, Line, Severity, Source, TemplateId, TimeRange, Timestamp};
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -16,6 +17,11 @@ fn main() {
         return;
     }
     let store = arguments.remove(0);
+    if arguments.first().is_some_and(|first| first == "--ids") {
+        let ids = fs::read_to_string(&arguments[1]).expect("a file of ids");
+        look_up(Path::new(&store), &ids.lines().filter_map(Id::parse).collect::<Vec<Id>>());
+        return;
+    }
     let start = Instant::now();
     let reader = Reader::open(Path::new(&store)).expect("a store");
     println!("open: {:?}", start.elapsed());
@@ -42,6 +48,46 @@ fn main() {
     let middle = TimeRange { start: time.start, end: time.start.plus_seconds(60) };
     let events = reader.events_near(Some("controller"), middle, Severity::Warning);
     println!("events near: {} events, {:?}", events.len(), start.elapsed());
+    println!("{:?} {:?}", reader.stats(), reader.damage());
+}
+
+/// Every id once, warm; then what goes over everything.
+fn look_up(store: &Path, ids: &[Id]) {
+    let start = Instant::now();
+    let reader = Reader::open(store).expect("a store");
+    let first = reader.lines_with(&ids[0], TimeRange::ALL).len();
+    println!("open and look up: {:?}, {first} events", start.elapsed());
+    let mut times = Vec::new();
+    let mut events = 0;
+    for id in ids {
+        let start = Instant::now();
+        events += reader.lines_with(id, TimeRange::ALL).len();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    println!("{} ids, {events} events: p50 {:?}, p99 {:?}, max {:?}", ids.len(), at(50), at(99), at(100));
+    let timed = |what: &str, ask: &dyn Fn() -> usize| {
+        for round in ["first", "again"] {
+            let start = Instant::now();
+            let found = ask();
+            println!("{what}, {round}: {found}, {:?}", start.elapsed());
+        }
+    };
+    let all = CountFilter::default();
+    timed("levels by minute", &|| reader.histogram(TimeRange::ALL, 1, Dimension::Level, &all).len());
+    timed("hosts by hour", &|| reader.histogram(TimeRange::ALL, 60, Dimension::Host, &all).len());
+    timed("patterns", &|| reader.patterns(TimeRange::ALL, &all).len());
+    let newest = Limits { events: 100, ..Limits::NONE };
+    let errors = |event: &StoredEvent| event.annotation.severity >= Severity::Error;
+    timed("newest errors", &|| {
+        reader.search(&Query::Level(Severity::Error), &newest, &mut |event| errors(event)).events.len()
+    });
+    let word = Query::Word("exhausted".to_owned());
+    let holds = |event: &StoredEvent| {
+        event.lines.iter().any(|line| line.text.windows(9).any(|window| window == b"exhausted"))
+    };
+    timed("newest with a word", &|| reader.search(&word, &newest, &mut |event| holds(event)).events.len());
     println!("{:?} {:?}", reader.stats(), reader.damage());
 }
 
@@ -119,7 +165,7 @@ fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
                 continues: before.map(|(head, _)| head).filter(|head| time.is_none() && *head < number),
                 defect: None,
                 notable: false,
-                template: None,
+                template: Some(TemplateId(text.len() as u64 % 500)),
             };
             (Line { number, text: text.to_vec() }, annotation)
         })

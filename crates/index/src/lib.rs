@@ -31,6 +31,8 @@ mod compaction;
 mod merge;
 mod words_merge;
 
+mod verify;
+
 mod manifest;
 
 mod block;
@@ -55,5 +57,6 @@ pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
 pub use reader::{Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
+pub use verify::verify;
 pub use words::stamp_length;
 pub use writer::{Dropped, Options, Writer};

@@ -19,6 +19,7 @@ use crate::footer;
 use crate::manifest::{SegmentInfo, SourceId};
 use crate::open_segment::OpenSegment;
 use crate::table::{Table, wrong};
+use crate::verify::FileSum;
 use crate::words::Words;
 
 pub(crate) fn folder(store: &Path, number: u64) -> PathBuf {
@@ -32,6 +33,8 @@ pub(crate) fn blocks_path(folder: &Path) -> PathBuf {
 pub(crate) fn words_path(folder: &Path) -> PathBuf {
     folder.join("words")
 }
+
+const WITHOUT_WORDS: &str = "every block is searched instead, which is slow";
 
 /// What the blocks of a segment are read from.
 pub(crate) enum Segment {
@@ -349,14 +352,24 @@ impl Stored {
     }
 
     fn words(&self) -> Result<&Words, Damage> {
-        self.words
-            .get_or_init(|| Words::open(&words_path(&self.folder)).map_err(|error| self.words_damage(&error)))
-            .as_ref()
-            .map_err(Clone::clone)
+        self.words.get_or_init(|| self.open_words()).as_ref().map_err(Clone::clone)
+    }
+
+    /// tantivy has checksums of its own, except of the files that say what there is.
+    fn open_words(&self) -> Result<Words, Damage> {
+        let folder = words_path(&self.folder);
+        for sum in &self.directory()?.footer.words {
+            let path = folder.join(&sum.name);
+            if sum.name.ends_with(".json") && FileSum::of(&path).ok().as_ref() != Some(sum) {
+                let what = format!("wrong checksum; {WITHOUT_WORDS}");
+                return Err(Damage { path, what });
+            }
+        }
+        Words::open(&folder).map_err(|error| self.words_damage(&error))
     }
 
     fn words_damage(&self, error: &tantivy::TantivyError) -> Damage {
-        let what = format!("{error}; every block is searched instead, which is slow");
+        let what = format!("{error}; {WITHOUT_WORDS}");
         Damage { path: words_path(&self.folder), what }
     }
 

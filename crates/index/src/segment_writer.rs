@@ -18,6 +18,7 @@ use crate::manifest::{SegmentInfo, SourceId, sync_folder};
 use crate::open_segment::Snapshot;
 use crate::segment::{blocks_path, folder, words_path};
 use crate::table;
+use crate::verify::FileSum;
 use crate::words::WordsWriter;
 
 /// Level 1: higher ones cost a fifth more time for a hundredth of the size.
@@ -223,6 +224,7 @@ impl BlocksFile {
         folder: &Path,
     ) -> Result<SegmentInfo, StoreError> {
         let tables = self.written;
+        let words = words_path(folder);
         let mut places: Vec<Place> = (0..)
             .zip(&self.entries)
             .map(|(block, entry)| Place { source: entry.source, line: entry.first, block })
@@ -239,6 +241,7 @@ impl BlocksFile {
             carried: self.carried.len(),
             ids,
             counts,
+            words: FileSum::of_folder(&words).map_err(StoreError::io("read", &words))?,
         };
         self.write(&footer::encode(footer.encode()))?;
         let Self { path, out, entries, .. } = self;
