@@ -427,7 +427,7 @@ fn counts_are_those_of_the_lines() {
         annotation.timestamp = Some(time(number * 40));
         annotation.severity = Severity::ALL[usize::try_from(number % 7).unwrap()];
         annotation.template = Some(TemplateId(number % 5));
-        annotation.continues = (number % 11 == 0).then_some(number - 3);
+        annotation.continues = (number % 11 == 0).then(|| number - 3);
         writer.append(source, &[(line, annotation.clone())]).unwrap();
         if annotation.continues.is_none() {
             events.push((number, source, annotation));
