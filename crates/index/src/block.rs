@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use memchr::memmem;
@@ -81,11 +82,23 @@ impl Draft {
 pub(crate) struct Block {
     pub(crate) rows: Rows,
     pub(crate) text: OnceLock<Vec<u8>>,
+    /// How often somebody has asked for an id.
+    asked: AtomicUsize,
+    /// The ids of the lines: (hash, row), sorted; for blocks that are asked again and again.
+    ids: OnceLock<Vec<(u64, usize)>>,
+    /// The lines that go on with an event: (number of its head, row), sorted.
+    continuing: OnceLock<Vec<(u64, usize)>>,
 }
 
 impl Block {
     pub(crate) const fn new(rows: Rows) -> Self {
-        Self { rows, text: OnceLock::new() }
+        Self {
+            rows,
+            text: OnceLock::new(),
+            asked: AtomicUsize::new(0),
+            ids: OnceLock::new(),
+            continuing: OnceLock::new(),
+        }
     }
 
     pub(crate) fn of_draft(draft: &Draft) -> Self {
@@ -96,6 +109,30 @@ impl Block {
 
     /// The rows that name the id, in order. Needs the text.
     pub(crate) fn rows_with(&self, id: &Id) -> Vec<usize> {
+        // To read all ids of a block costs as much as to look for one a few times.
+        const FEW: usize = 4;
+        if self.asked.fetch_add(1, Ordering::Relaxed) < FEW {
+            self.search(id)
+        } else {
+            paired(self.ids.get_or_init(|| self.scan()), id.stable_hash())
+        }
+    }
+
+    /// The rows of the event with this head, in order.
+    pub(crate) fn rows_of(&self, head: u64) -> Vec<usize> {
+        let itself = self.rows.numbers.binary_search(&head).ok();
+        let itself = itself.filter(|row| self.rows.annotations[*row].continues.is_none());
+        let continuing = self.continuing.get_or_init(|| {
+            let annotations = self.rows.annotations.iter().enumerate();
+            let mut rows: Vec<_> =
+                annotations.filter_map(|(row, annotation)| Some((annotation.continues?, row))).collect();
+            rows.sort_unstable();
+            rows
+        });
+        itself.into_iter().chain(paired(continuing, head)).collect()
+    }
+
+    fn search(&self, id: &Id) -> Vec<usize> {
         let lower = self.text.get().map(|text| text.to_ascii_lowercase()).unwrap_or_default();
         let needle = needle(id);
         let mut rows = Vec::new();
@@ -108,6 +145,16 @@ impl Block {
         rows
     }
 
+    fn scan(&self) -> Vec<(u64, usize)> {
+        let mut ids = Vec::new();
+        for row in 0..self.rows.len() {
+            scan_ids(self.line(row), |found| ids.push((found.id.stable_hash(), row)));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     fn names(&self, row: usize, id: &Id) -> bool {
         let mut named = false;
         scan_ids(self.line(row), |found| named |= found.id == *id);
@@ -118,6 +165,12 @@ impl Block {
     pub(crate) fn line(&self, row: usize) -> &[u8] {
         self.text.get().and_then(|text| text.get(self.rows.range(row))).unwrap_or_default()
     }
+}
+
+/// What stands beside a key in a sorted list of pairs.
+fn paired(pairs: &[(u64, usize)], key: u64) -> Vec<usize> {
+    let start = pairs.partition_point(|(other, _)| *other < key);
+    pairs.iter().skip(start).take_while(|(other, _)| *other == key).map(|(_, row)| *row).collect()
 }
 
 /// Characters that stand in a row, in lower case, wherever the id is written in whatever spelling: the digits of a UUID

@@ -23,6 +23,13 @@ pub struct Reader {
     damage: Mutex<Vec<Damage>>,
 }
 
+/// Where an event stands: the source, and the number of its head line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub source: SourceId,
+    pub head: u64,
+}
+
 /// A head line and the lines that continue it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -90,9 +97,14 @@ impl Reader {
     /// Every event of which a line names the id, in order of time. A head's time decides whether it is in the range;
     /// what has no time is.
     pub fn lines_with(&self, id: &Id, range: TimeRange) -> Vec<StoredEvent> {
+        self.events(self.places_with(id, range), range)
+    }
+
+    /// Where the events stand that [`Self::lines_with`] gives; some may turn out to lie outside of the range.
+    pub fn places_with(&self, id: &Id, range: TimeRange) -> BTreeSet<Place> {
         let view = self.view();
         let hash = id.stable_hash();
-        let mut heads = BTreeSet::new();
+        let mut places = BTreeSet::new();
         for segment in overlapping(&view, range) {
             for block in self.noted(segment.blocks_with_id(hash)) {
                 let Some(found) = self.found(&view, segment, block) else { continue };
@@ -102,10 +114,12 @@ impl Reader {
                 let Some(block) = self.block_with_text(&found) else { continue };
                 let rows = block.rows_with(id).into_iter();
                 let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
-                heads.extend(alive.map(|row| (found.entry.source, block.rows.head(row))));
+                places.extend(
+                    alive.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }),
+                );
             }
         }
-        self.events(&view, heads, range)
+        places
     }
 
     /// The events in this stretch of time that are notable, or at this level or a higher one: of one host, with those of sources whose
@@ -116,13 +130,23 @@ impl Reader {
         range: TimeRange,
         min_severity: Severity,
     ) -> Vec<StoredEvent> {
+        self.events(self.places_near(host, range, min_severity), range)
+    }
+
+    /// Where the events stand that [`Self::events_near`] gives; some may turn out to lie outside of the range.
+    pub fn places_near(
+        &self,
+        host: Option<&str>,
+        range: TimeRange,
+        min_severity: Severity,
+    ) -> BTreeSet<Place> {
         let view = self.view();
         let levels = !(level_bit(min_severity) - 1);
         let elsewhere = |source: SourceId| {
             let told = view.source(source).and_then(|source| source.host.as_ref());
             host.is_some_and(|host| told.is_some_and(|other| !other.eq_ignore_ascii_case(host)))
         };
-        let mut heads = BTreeSet::new();
+        let mut places = BTreeSet::new();
         for segment in overlapping(&view, range) {
             for (number, entry) in self.entries(segment, Wanted { range, levels }) {
                 if elsewhere(entry.source) {
@@ -136,12 +160,17 @@ impl Reader {
                         && in_range
                         && block.rows.numbers[row] < found.dead_from
                     {
-                        heads.insert((entry.source, block.rows.head(row)));
+                        places.insert(Place { source: entry.source, head: block.rows.head(row) });
                     }
                 }
             }
         }
-        self.events(&view, heads, range)
+        places
+    }
+
+    /// The event at a place, with all its lines.
+    pub fn event_at(&self, place: Place) -> Option<StoredEvent> {
+        self.event(&self.view(), place.source, place.head)
     }
 
     /// Every event in this stretch of time, in order of time, a step at a time: to look at everything once more without
@@ -277,10 +306,10 @@ impl Reader {
         Some(Found { segment, number, entry, dead_from: view.dead_from(segment, &entry) })
     }
 
-    fn events(&self, view: &View, heads: BTreeSet<(SourceId, u64)>, range: TimeRange) -> Vec<StoredEvent> {
-        let mut events: Vec<StoredEvent> = heads
+    fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<StoredEvent> {
+        let mut events: Vec<StoredEvent> = places
             .into_iter()
-            .filter_map(|(source, head)| self.event(view, source, head))
+            .filter_map(|place| self.event_at(place))
             .filter(|event| event.annotation.timestamp.is_none_or(|time| range.contains(time)))
             .collect();
         events.sort_by_key(StoredEvent::order);
@@ -298,10 +327,11 @@ impl Reader {
                     continue;
                 }
                 let Some(block) = self.block_with_text(&found) else { continue };
-                let start = block.rows.numbers.partition_point(|number| *number < head);
-                let end = block.rows.numbers.partition_point(|number| *number < found.dead_from);
-                for row in (start..end).filter(|row| block.rows.head(*row) == head) {
+                for row in block.rows_of(head) {
                     let number = block.rows.numbers[row];
+                    if number >= found.dead_from {
+                        break;
+                    }
                     lines.insert(number, (line(&block, row), block.rows.annotations[row].clone()));
                 }
             }

@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
-use index::{Damage, Limits, Reader, SourceId, StoreError, StoredEvent};
+use index::{Damage, Limits, Place, Reader, SourceId, StoreError, StoredEvent};
 use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
@@ -89,14 +89,19 @@ impl Engine {
     }
 
     fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
+        let mut places = self.reader.places_with(id, TimeRange::ALL);
         let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
-        let mut found = self.reader.lines_with(id, TimeRange::ALL);
         if let Answer::Found(case) = correlate::judge(id, &evidence, &self.baseline) {
+            let sources: HashMap<_, _> =
+                self.reader.sources().into_iter().map(|(id, source)| (Arc::as_ptr(&source), id)).collect();
             let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Predecessor);
-            found.extend(own.filter_map(|entry| evidence.lines_of(&entry.event)));
+            places.extend(own.filter_map(|entry| {
+                let source = *sources.get(&Arc::as_ptr(&entry.event.source))?;
+                Some(Place { source, head: entry.event.line })
+            }));
         }
+        let mut found: Vec<_> = places.into_iter().filter_map(|place| self.reader.event_at(place)).collect();
         found.sort_by_key(order);
-        found.dedup_by_key(|stored| order(stored));
         found
     }
 

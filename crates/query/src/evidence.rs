@@ -1,9 +1,10 @@
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use correlate::Evidence;
-use index::{Reader, StoredEvent};
+use index::{Place, Reader};
 use lru::LruCache;
 use model::{Event, Id, Severity, TimeRange};
 use parse::Knowledge;
@@ -14,12 +15,8 @@ pub struct StoreEvidence<'a> {
     reader: &'a Reader,
     knowledge: &'a Knowledge,
     /// One answer asks for the same event through many ids, and one request after the other for the same neighbours.
-    parsed: RefCell<LruCache<Place, Parsed>>,
+    parsed: RefCell<LruCache<Place, Arc<Event>>>,
 }
-
-/// The address of the source, and the number of the head line.
-type Place = (usize, u64);
-type Parsed = (Arc<Event>, StoredEvent);
 
 /// More events than one answer looks at; about 60 MB of them.
 const MOST_PARSED: NonZeroUsize = NonZeroUsize::new(24 << 10).expect("not zero");
@@ -30,33 +27,32 @@ impl<'a> StoreEvidence<'a> {
         Self { reader, knowledge, parsed: RefCell::new(LruCache::new(MOST_PARSED)) }
     }
 
-    /// The lines of an event that this evidence gave.
-    pub(crate) fn lines_of(&self, event: &Event) -> Option<StoredEvent> {
-        let place = (Arc::as_ptr(&event.source) as usize, event.line);
-        self.parsed.borrow().peek(&place).map(|(_, stored)| stored.clone())
+    fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<Arc<Event>> {
+        let events = places.into_iter().filter_map(|place| Some((place, self.event(place)?)));
+        let mut events: Vec<(Place, Arc<Event>)> =
+            events.filter(|(_, event)| event.timestamp.is_none_or(|time| range.contains(time))).collect();
+        events.sort_by_key(|(place, event)| (event.timestamp, *place));
+        events.into_iter().map(|(_, event)| event).collect()
     }
 
-    fn event(&self, stored: StoredEvent) -> Arc<Event> {
-        let head = stored.lines.first().map_or(0, |line| line.number);
-        let place = (Arc::as_ptr(&stored.source) as usize, head);
+    fn event(&self, place: Place) -> Option<Arc<Event>> {
         let mut parsed = self.parsed.borrow_mut();
-        let (event, _) = parsed.get_or_insert(place, || {
-            (Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation)), stored)
-        });
-        Arc::clone(event)
+        if let Some(event) = parsed.get(&place) {
+            return Some(Arc::clone(event));
+        }
+        let stored = self.reader.event_at(place)?;
+        let event = Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation));
+        parsed.put(place, Arc::clone(&event));
+        Some(event)
     }
 }
 
 impl Evidence for StoreEvidence<'_> {
     fn with_id(&self, id: &Id, range: TimeRange) -> Vec<Arc<Event>> {
-        self.reader.lines_with(id, range).into_iter().map(|stored| self.event(stored)).collect()
+        self.events(self.reader.places_with(id, range), range)
     }
 
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
-        self.reader
-            .events_near(None, range, Severity::Warning)
-            .into_iter()
-            .map(|stored| self.event(stored))
-            .collect()
+        self.events(self.reader.places_near(None, range, Severity::Warning), range)
     }
 }
