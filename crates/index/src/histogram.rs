@@ -1,6 +1,6 @@
 //! Counts over time, by any field that is known of every event, from what was counted when lines were written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::{Severity, TemplateId, TimeRange, Timestamp};
 
@@ -74,7 +74,7 @@ impl Reader {
         let view = self.view();
         let fitting: Vec<bool> = view.sources.iter().map(|source| filter.fits_source(source)).collect();
         // By source rather than by name while counting: names are compared once for each at the end.
-        let mut sums = BTreeMap::<(i64, u64), u64>::new();
+        let mut sums = HashMap::<(i64, u64), u64>::new();
         let step = i64::from(step_minutes.max(1));
         let fine = filter.is_fine() || matches!(by, Dimension::Template | Dimension::Signature);
         self.each_count(&view, range, fine, &mut |key, count| {
@@ -100,8 +100,8 @@ impl Reader {
     pub fn patterns(&self, range: TimeRange, filter: &CountFilter) -> Vec<Pattern> {
         let view = self.view();
         let fitting: Vec<bool> = view.sources.iter().map(|source| filter.fits_source(source)).collect();
-        let mut sources = BTreeMap::<u64, BTreeSet<SourceId>>::new();
-        let mut patterns = BTreeMap::<u64, Pattern>::new();
+        let mut sources = HashSet::<(u64, SourceId)>::new();
+        let mut patterns = HashMap::<u64, Pattern>::new();
         self.each_count(&view, range, true, &mut |key, count| {
             let known = key.template != 0 && key.template != OTHER;
             if !known || !fitting.get(key.source.0 as usize).copied().unwrap_or_default() || !filter.fits(key)
@@ -122,7 +122,7 @@ impl Reader {
             pattern.severity = pattern.severity.max(key.severity());
             pattern.first = pattern.first.min(minute);
             pattern.last = pattern.last.max(minute);
-            sources.entry(key.template).or_default().insert(key.source);
+            sources.insert((key.template, key.source));
         });
         for segment in view.segments.iter().rev() {
             for (template, place) in self.noted(segment.examples()) {
@@ -131,10 +131,10 @@ impl Reader {
                 }
             }
         }
-        for (template, sources) in sources {
-            let services = sources.into_iter().filter_map(|source| view.source(source)?.service.clone());
+        for (template, source) in sources {
+            let service = view.source(source).and_then(|source| source.service.clone());
             if let Some(pattern) = patterns.get_mut(&template) {
-                pattern.services.extend(services);
+                pattern.services.extend(service);
             }
         }
         let mut patterns: Vec<Pattern> = patterns.into_values().collect();
