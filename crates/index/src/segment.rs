@@ -38,9 +38,9 @@ const WITHOUT_WORDS: &str = "every block is searched instead, which is slow";
 
 /// What the blocks of a segment are read from.
 pub(crate) enum Segment {
-    Committed(Stored),
+    Committed(Box<Stored>),
     /// Not finished: for readers in the writer's process.
-    Open(OpenSegment),
+    Open(Box<OpenSegment>),
 }
 
 /// A finished segment. Its file is open from the start, so that it stays readable when the writer removes it.

@@ -436,7 +436,7 @@ fn counts_are_those_of_the_lines() {
             writer.commit(Vec::new()).unwrap();
         }
     }
-    let mut check = |reader: &Reader| {
+    let check = |reader: &Reader| {
         let minute = |at: Timestamp| at.nanos().div_euclid(60_000_000_000);
         let range = TimeRange { start: time(20_000), end: time(90_000) };
         let mut levels = BTreeMap::new();
