@@ -81,9 +81,15 @@ pub(crate) fn order(event: &Event) -> (Option<Timestamp>, &str, u64) {
     (event.timestamp, event.source.path.as_str(), event.line)
 }
 
-pub(crate) fn gather(request: &Id, evidence: &impl Evidence) -> Gathered {
+/// The lines that carry the request id themselves.
+pub(crate) fn own(request: &Id, evidence: &impl Evidence) -> Gathered {
     let mut gathered = Gathered::default();
     add_own(&mut gathered, request, evidence);
+    gathered
+}
+
+/// With what the request's calls and resources have to tell.
+pub(crate) fn follow(mut gathered: Gathered, request: &Id, evidence: &impl Evidence) -> Gathered {
     add_calls(&mut gathered, evidence);
     add_named_calls(&mut gathered, request, evidence);
     add_resources(&mut gathered, request, evidence);

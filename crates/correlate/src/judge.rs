@@ -8,7 +8,7 @@ use model::{
 
 use crate::baseline::Baseline;
 use crate::evidence::Evidence;
-use crate::gather::{Gathered, gather};
+use crate::gather::{self, Gathered};
 use crate::outcome::{Course, course};
 use crate::resolve::{Asked, requests_of, resolve};
 use crate::{decide, spans, story};
@@ -79,9 +79,30 @@ pub fn judge_request(request: &Id, evidence: &impl Evidence, baseline: &Baseline
     judge_alone(request, evidence, baseline, true)
 }
 
+/// Like [`judge_request`], but a request whose own lines tell that it went well is not followed any further: for going
+/// through many requests.
+pub fn judge_briefly(request: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Case {
+    let own = gather::own(request, evidence);
+    let course = course(request, &own.sorted(), &own.resources);
+    if course.outcome == Outcome::Succeeded {
+        return case(request, course, &own, baseline);
+    }
+    judge_gathered(request, own, evidence, baseline, true)
+}
+
 /// `follow` tells whether to look for an earlier request that explains this one.
 fn judge_alone(request: &Id, evidence: &impl Evidence, baseline: &Baseline, follow: bool) -> Case {
-    let mut gathered = gather(request, evidence);
+    judge_gathered(request, gather::own(request, evidence), evidence, baseline, follow)
+}
+
+fn judge_gathered(
+    request: &Id,
+    own: Gathered,
+    evidence: &impl Evidence,
+    baseline: &Baseline,
+    follow: bool,
+) -> Case {
+    let mut gathered = gather::follow(own, request, evidence);
     let events = gathered.sorted();
     let course = course(request, &events, &gathered.resources);
     if course.outcome == Outcome::Failed {
@@ -90,6 +111,10 @@ fn judge_alone(request: &Id, evidence: &impl Evidence, baseline: &Baseline, foll
             add_predecessor(&mut gathered, request, &events, evidence, baseline);
         }
     }
+    case(request, course, &gathered, baseline)
+}
+
+fn case(request: &Id, course: Course, gathered: &Gathered, baseline: &Baseline) -> Case {
     let events = gathered.sorted();
     let verdict = verdict(&course, &events, baseline);
     let events = without_bystanders(events, &verdict);

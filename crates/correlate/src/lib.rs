@@ -31,7 +31,7 @@ mod tests;
 
 pub use baseline::Baseline;
 pub use evidence::Evidence;
-pub use judge::{Answer, Case, judge, judge_request};
+pub use judge::{Answer, Case, judge, judge_briefly, judge_request};
 pub use memory::Memory;
 pub use opening::opens;
 pub use resolve::requests_of;

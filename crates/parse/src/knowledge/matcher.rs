@@ -1,8 +1,9 @@
 //! Many patterns at once: one pass over a text finds the few that may match it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::pattern::Pattern;
 
@@ -11,7 +12,14 @@ use super::pattern::Pattern;
 pub(crate) struct PatternSet {
     patterns: Vec<Pattern>,
     automaton: OnceLock<Option<Automaton>>,
+    /// How many texts were looked at.
+    asked: AtomicUsize,
+    /// The same as a full table: several times quicker, and too slow to make for a few texts.
+    table: OnceLock<Option<AhoCorasick>>,
 }
+
+/// As many texts as pay for the table.
+const MANY: usize = 10_000;
 
 #[derive(Debug)]
 struct Automaton {
@@ -27,7 +35,7 @@ pub(super) const SHORTEST_LITERAL: usize = 3;
 
 impl PatternSet {
     pub(crate) fn new(patterns: Vec<Pattern>) -> Self {
-        Self { patterns, automaton: OnceLock::new() }
+        Self { patterns, automaton: OnceLock::new(), asked: AtomicUsize::new(0), table: OnceLock::new() }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Pattern> {
@@ -45,7 +53,10 @@ impl PatternSet {
             }
         };
         automaton.others.iter().for_each(|&index| visit(index));
-        for hit in automaton.literals.find_overlapping_iter(text) {
+        let many = self.asked.fetch_add(1, Ordering::Relaxed) > MANY;
+        let table =
+            many.then(|| self.table.get_or_init(|| automaton.table(&self.patterns)).as_ref()).flatten();
+        for hit in table.unwrap_or(&automaton.literals).find_overlapping_iter(text) {
             if let Some(&index) = automaton.patterns.get(hit.pattern().as_usize()) {
                 visit(index);
             }
@@ -54,15 +65,29 @@ impl PatternSet {
 }
 
 impl Automaton {
+    fn table(&self, patterns: &[Pattern]) -> Option<AhoCorasick> {
+        let literals = literals(patterns).map(|(_, literal)| literal);
+        AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals).ok()
+    }
+
     /// `None` when the literals are too many for an automaton.
     fn new(patterns: &[Pattern]) -> Option<Self> {
-        let (with, without): (Vec<_>, Vec<_>) =
-            patterns.iter().enumerate().partition(|(_, pattern)| pattern.selectivity() >= SHORTEST_LITERAL);
-        let owned = || {
-            with.iter().flat_map(|(index, pattern)| pattern.literals.iter().map(|literal| (*index, literal)))
-        };
-        let literals = AhoCorasick::new(owned().map(|(_, literal)| literal)).ok()?;
-        let patterns = owned().map(|(index, _)| index).collect();
-        Some(Self { literals, patterns, others: without.into_iter().map(|(index, _)| index).collect() })
+        let automaton = AhoCorasick::new(literals(patterns).map(|(_, literal)| literal)).ok()?;
+        let others = (0..patterns.len()).filter(|index| !has_literals(&patterns[*index]));
+        Some(Self {
+            literals: automaton,
+            patterns: literals(patterns).map(|(index, _)| index).collect(),
+            others: others.collect(),
+        })
     }
+}
+
+fn has_literals(pattern: &Pattern) -> bool {
+    pattern.selectivity() >= SHORTEST_LITERAL
+}
+
+/// The literals of all patterns, each with its pattern.
+fn literals(patterns: &[Pattern]) -> impl Iterator<Item = (usize, &String)> {
+    let with = patterns.iter().enumerate().filter(|(_, pattern)| has_literals(pattern));
+    with.flat_map(|(index, pattern)| pattern.literals.iter().map(move |literal| (index, literal)))
 }
