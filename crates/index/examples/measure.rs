@@ -1,21 +1,28 @@
-//! How fast lines are stored and found: `measure FOLDER STORE` imports every file below a folder, then looks ids up;
-//! `measure STORE ID…` looks ids up in a fresh process. Times of lines are guessed; this measures the store alone.
+//! How fast lines are stored and found: `measure FOLDER STORE [TIMES]` imports every file below a folder that holds `logs`;
+//! `measure STORE ID…` looks ids up in a fresh process,
+//! `measure STORE --ids FILE` all ids of a file, and asks what goes over everything. Times of lines are guessed; this measures the store alone.
 #![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use index::{Limits, Options, Query, Reader, Writer};
-use model::{Annotation, Id, Line, Severity, Source, TimeRange, Timestamp};
+use index::{CountFilter, Dimension, Limits, Options, Query, Reader, StoredEvent, Writer};
+use model::{Annotation, Id, Line, Severity, Source, TemplateId, TimeRange, Timestamp};
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.len() == 2 && Id::parse(&arguments[1]).is_none() {
-        import(Path::new(&arguments[0]), Path::new(&arguments[1]));
+    if Path::new(&arguments[0]).join("logs").exists() {
+        let rounds = arguments.get(2).map_or(1, |rounds| rounds.parse().expect("a number"));
+        import(Path::new(&arguments[0]), Path::new(&arguments[1]), rounds);
         return;
     }
     let store = arguments.remove(0);
+    if arguments.first().is_some_and(|first| first == "--ids") {
+        let ids = fs::read_to_string(&arguments[1]).expect("a file of ids");
+        look_up(Path::new(&store), &ids.lines().filter_map(Id::parse).collect::<Vec<Id>>());
+        return;
+    }
     let start = Instant::now();
     let reader = Reader::open(Path::new(&store)).expect("a store");
     println!("open: {:?}", start.elapsed());
@@ -45,27 +52,70 @@ fn main() {
     println!("{:?} {:?}", reader.stats(), reader.damage());
 }
 
-fn import(folder: &Path, store: &Path) {
+/// Every id once, warm; then what goes over everything.
+fn look_up(store: &Path, ids: &[Id]) {
+    let start = Instant::now();
+    let reader = Reader::open(store).expect("a store");
+    let first = reader.lines_with(&ids[0], TimeRange::ALL).len();
+    println!("open and look up: {:?}, {first} events", start.elapsed());
+    let mut times = Vec::new();
+    let mut events = 0;
+    for id in ids {
+        let start = Instant::now();
+        events += reader.lines_with(id, TimeRange::ALL).len();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    let at = |percent: usize| times[(times.len() - 1) * percent / 100];
+    println!("{} ids, {events} events: p50 {:?}, p99 {:?}, max {:?}", ids.len(), at(50), at(99), at(100));
+    let timed = |what: &str, ask: &dyn Fn() -> usize| {
+        for round in ["first", "again"] {
+            let start = Instant::now();
+            let found = ask();
+            println!("{what}, {round}: {found}, {:?}", start.elapsed());
+        }
+    };
+    let all = CountFilter::default();
+    timed("levels by minute", &|| reader.histogram(TimeRange::ALL, 1, Dimension::Level, &all).len());
+    timed("hosts by hour", &|| reader.histogram(TimeRange::ALL, 60, Dimension::Host, &all).len());
+    timed("patterns", &|| reader.patterns(TimeRange::ALL, &all).len());
+    let newest = Limits { events: 100, ..Limits::NONE };
+    let errors = |event: &StoredEvent| event.annotation.severity >= Severity::Error;
+    timed("newest errors", &|| {
+        reader.search(&Query::Level(Severity::Error), &newest, &mut |event| errors(event)).events.len()
+    });
+    let word = Query::Word("exhausted".to_owned());
+    let holds = |event: &StoredEvent| {
+        event.lines.iter().any(|line| line.text.windows(9).any(|window| window == b"exhausted"))
+    };
+    timed("newest with a word", &|| reader.search(&word, &newest, &mut |event| holds(event)).events.len());
+    println!("{:?} {:?}", reader.stats(), reader.damage());
+}
+
+fn import(folder: &Path, store: &Path, rounds: u8) {
     let mut files = Vec::new();
     walk(folder, &mut files);
-    let contents: Vec<(String, Vec<u8>)> = files
-        .into_iter()
-        .map(|path| {
-            (
-                path.strip_prefix(folder).expect("below").display().to_string(),
-                fs::read(&path).expect("a file"),
-            )
-        })
-        .collect();
-    let raw: usize = contents.iter().map(|(_, content)| content.len()).sum();
-    let batches: Vec<(Source, Vec<(Line, Annotation)>)> =
-        contents.into_iter().map(|(path, content)| (source(path), rows(&content))).collect();
-
-    let (start, cpu) = (Instant::now(), cpu_time());
     let mut writer = Writer::open(store, Options::default()).expect("a store");
-    for (source, rows) in &batches {
-        let id = writer.add_source(source);
-        rows.chunks(4096).for_each(|rows| writer.append(id, rows).expect("space"));
+    let (start, mut cpu) = (Instant::now(), cpu_time());
+    let (mut raw, mut uncommitted) = (0, 0);
+    for (round, path) in (0..rounds).flat_map(|round| files.iter().map(move |path| (round, path))) {
+        let before = cpu_time();
+        let mut content = fs::read(path).expect("a file");
+        renew_ids(&mut content, round);
+        let rows = rows(&content);
+        // To read the lines is not the store's work.
+        cpu += cpu_time() - before;
+        raw += content.len();
+        let name = path.strip_prefix(folder).expect("below").display();
+        let id = writer.add_source(&source(format!("{round}/{name}")));
+        for rows in rows.chunks(4096) {
+            writer.append(id, rows).expect("space");
+            uncommitted += rows.iter().map(|(line, _)| line.text.len()).sum::<usize>();
+            if uncommitted > 256 << 20 {
+                writer.commit(Vec::new()).expect("space");
+                uncommitted = 0;
+            }
+        }
     }
     writer.commit(Vec::new()).expect("space");
     let (settling, settling_cpu) = (Instant::now(), cpu_time());
@@ -84,6 +134,19 @@ fn import(folder: &Path, store: &Path) {
         println!("{part}: {:.2} MB", bytes as f64 / 1e6);
     }
     println!("on disk {:.1} MB: {:.3} of raw", disk as f64 / 1e6, disk as f64 / raw as f64);
+}
+
+/// Another cloud of the same kind.
+fn renew_ids(content: &mut [u8], round: u8) {
+    let mut ranges = Vec::new();
+    if round > 0 {
+        model::scan_ids(content, |found| ranges.push(found.range));
+    }
+    for at in ranges.into_iter().flat_map(|range| range.start + 3..range.start + 8) {
+        if let Some(byte @ b'0'..=b'9') = content.get_mut(at) {
+            *byte = b'0' + (*byte - b'0' + round) % 10;
+        }
+    }
 }
 
 fn source(path: String) -> Source {
@@ -110,7 +173,7 @@ fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
                 continues: before.map(|(head, _)| head).filter(|head| time.is_none() && *head < number),
                 defect: None,
                 notable: false,
-                template: None,
+                template: Some(TemplateId(text.len() as u64 % 500)),
             };
             (Line { number, text: text.to_vec() }, annotation)
         })

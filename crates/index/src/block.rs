@@ -11,7 +11,7 @@ use crate::codec::{Decoder, Encoder};
 /// A block is full at this many lines …
 pub(crate) const MAX_LINES: usize = 1024;
 /// … or this many bytes.
-pub(crate) const MAX_BYTES: usize = 256 << 10;
+pub(crate) const MAX_BYTES: usize = 512 << 10;
 
 /// Consecutive lines of one source: the columns of a table.
 #[derive(Clone, Debug, Default)]

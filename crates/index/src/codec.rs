@@ -86,6 +86,12 @@ impl<'a> Decoder<'a> {
         u32::try_from(self.number()?).ok()
     }
 
+    pub(crate) fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+
     /// Four bytes, for the part of a hash.
     pub(crate) fn fence(&mut self) -> Option<u32> {
         let (fence, rest) = self.0.split_first_chunk::<4>()?;

@@ -17,6 +17,8 @@ pub(crate) struct Compaction {
     running: Option<Running>,
     /// Segments that could not be put together with others; they stay as they are until the store is opened again.
     left_alone: BTreeSet<u64>,
+    /// Why.
+    pub(crate) troubles: Vec<String>,
 }
 
 struct Running {
@@ -64,10 +66,15 @@ impl Compaction {
         match outcome {
             Ok(merged) => return Some((task, merged)),
             Err(Failure::Cancelled) => {}
-            Err(Failure::Damaged(number, _)) => {
+            Err(Failure::Damaged(number, damage)) => {
                 self.left_alone.insert(number);
+                self.troubles.push(format!("{}: {}", damage.path.display(), damage.what));
             }
-            Err(Failure::Store(_)) => self.left_alone.extend(task.inputs.iter().map(|input| input.number)),
+            Err(Failure::Store(error)) => {
+                self.left_alone.extend(task.inputs.iter().map(|input| input.number));
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                self.troubles.push(format!("{error}: {}", cause.unwrap_or_default()));
+            }
         }
         None
     }

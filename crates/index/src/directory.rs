@@ -7,9 +7,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::block::{Draft, level_bits};
 use crate::codec::{Decoder, Encoder};
+use crate::counts::CountsAt;
 use crate::ids::Pages;
 use crate::manifest::SourceId;
 use crate::table::Record;
+use crate::verify::FileSum;
 
 /// What is known of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -222,6 +224,9 @@ pub(crate) struct Footer {
     pub(crate) entries: usize,
     pub(crate) carried: usize,
     pub(crate) ids: Pages,
+    pub(crate) counts: CountsAt,
+    /// The files of the words.
+    pub(crate) words: Vec<FileSum>,
 }
 
 impl Footer {
@@ -240,6 +245,13 @@ impl Footer {
         }
         out.number(self.ids.fences.len() as u64);
         self.ids.fences.iter().for_each(|fence| out.0.extend_from_slice(&fence.to_le_bytes()));
+        self.counts.encode(&mut out);
+        out.number(self.words.len() as u64);
+        for sum in &self.words {
+            out.bytes(sum.name.as_bytes());
+            out.number(sum.length);
+            out.word(sum.checksum);
+        }
         out
     }
 
@@ -257,6 +269,10 @@ impl Footer {
             entries: usize::try_from(from.number()?).ok()?,
             carried: usize::try_from(from.number()?).ok()?,
             ids: Pages { at: from.number()?, length: from.number()?, fences: from.list(Decoder::fence)? },
+            counts: CountsAt::decode(from)?,
+            words: from.list(|from| {
+                Some(FileSum { name: from.text()?, length: from.number()?, checksum: from.word()? })
+            })?,
         };
         from.is_empty().then_some(footer)
     }
@@ -291,6 +307,8 @@ mod tests {
             entries: 2,
             carried: 3,
             ids: Pages { at: 4, length: 5, fences: vec![6, u32::MAX] },
+            counts: CountsAt::default(),
+            words: vec![FileSum { name: "meta.json".into(), length: 7, checksum: 8 }],
         };
         assert_eq!(footer.spans[&SourceId(3)], Span { first: 1, last: 9 });
         assert_eq!(Footer::decode(&footer.encode().0), Some(footer));

@@ -9,6 +9,7 @@
 //! lock                      held by the one writer
 //! segments/7/blocks         compressed blocks; behind them
 //!                             (hash of an id, block), sorted, in pages
+//!                             how many events each minute had, by source, level, template, in chunks
 //!                             tables: where each block lies, its source, lines, times and levels; twice
 //!                             a footer: where all that begins; twice
 //! segments/7/words/         tantivy: one document a block
@@ -17,6 +18,7 @@
 //!
 //! Invariant: the manifest is the only commit point. It is replaced by renaming; what it does not name does not exist.
 
+mod histogram;
 mod query;
 mod reader;
 mod search;
@@ -29,6 +31,8 @@ mod compaction;
 mod merge;
 mod words_merge;
 
+mod verify;
+
 mod manifest;
 
 mod block;
@@ -36,6 +40,7 @@ mod open_segment;
 mod segment;
 mod segment_writer;
 
+mod counts;
 mod directory;
 mod footer;
 mod ids;
@@ -47,9 +52,11 @@ mod error;
 
 pub use error::{Damage, StoreError};
 pub use fresh::Fresh;
+pub use histogram::{CountFilter, Dimension, Pattern, Value};
 pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
 pub use reader::{Place, Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
+pub use verify::verify;
 pub use words::stamp_length;
 pub use writer::{Dropped, Options, Writer};

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use model::Line;
 
 use crate::block::{Block, Draft, MAX_BYTES};
+use crate::counts::{self, CountsAt, MergedRows};
 use crate::directory::{Entry, Place};
 use crate::ids::Pair;
 use crate::manifest::{Dead, SegmentInfo};
@@ -104,7 +105,7 @@ impl<'a> Merge<'a> {
     fn run(self) -> Result<SegmentInfo, Failure> {
         let sum = |of: fn(&SegmentInfo) -> u64| self.task.inputs.iter().map(of).sum::<u64>();
         let (raw, blocks) = (sum(|input| input.raw), sum(|input| input.blocks));
-        let sparse = raw / blocks.max(1) < MAX_BYTES as u64 / 8;
+        let sparse = raw / blocks.max(1) < MAX_BYTES as u64 / 16;
         if sparse && raw <= MAX_REWRITTEN { self.rewrite() } else { self.join() }
     }
 
@@ -143,11 +144,37 @@ impl<'a> Merge<'a> {
         if let Some((segment, what)) = damaged {
             return Err(Failure::Damaged(segment, Damage { path: folder, what }));
         }
+        let ids = ids?;
+        let counts = self.counts(&mut file)?;
         self.go_on()?;
         let words: Vec<PathBuf> = self.inputs.iter().map(|input| words_path(input.folder())).collect();
         let merged = words_path(&folder);
         words_merge::merge(&words, &merged).map_err(words_error(&merged))?;
-        Ok(file.finish(ids?, self.task.number, self.day(), &folder)?)
+        Ok(file.finish(ids, counts, self.task.number, self.day(), &folder)?)
+    }
+
+    /// Added up.
+    fn counts(&self, file: &mut BlocksFile) -> Result<CountsAt, Failure> {
+        let mut inputs = Vec::new();
+        let mut examples = BTreeMap::new();
+        for input in &self.inputs {
+            let number = input.info.number;
+            let damaged = |damage| Failure::Damaged(number, damage);
+            let counts = &input.directory().map_err(damaged)?.footer.counts;
+            let known = counts.read_examples(input.file()).map_err(|error| {
+                let (path, what) = (blocks_path(input.folder()), error.to_string());
+                damaged(Damage { path, what })
+            })?;
+            for (template, place) in known {
+                examples.entry(template).or_insert(place);
+            }
+            inputs.push((&**input.file(), counts));
+        }
+        let coarse = MergedRows::new(inputs.iter().map(|(file, counts)| (*file, &*counts.coarse)));
+        let coarse = counts::write(file, coarse)?;
+        let fine = MergedRows::new(inputs.iter().map(|(file, counts)| (*file, &*counts.fine)));
+        let fine = counts::write(file, fine)?;
+        Ok(CountsAt { coarse, fine, examples: counts::write_examples(file, &examples)? })
     }
 
     fn copy(&self, input: &Stored, file: &mut BlocksFile) -> Result<(), Failure> {
@@ -199,7 +226,7 @@ impl<'a> Merge<'a> {
         if let Some(source) = current.filter(|_| !draft.is_empty()) {
             writer.add(source, &draft, &mut formats)?;
         }
-        Ok(writer.finish()?)
+        writer.finish_with(|file| self.counts(file))
     }
 
     /// All blocks by source and line, each with its place among the inputs.

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::Damage;
 use crate::block::{Block, Draft};
+use crate::counts::Counts;
 use crate::directory::{Entry, Piece, Place, Span, carried, spans};
 use crate::ids::{Pair, short};
 use crate::manifest::SourceId;
@@ -22,6 +23,7 @@ pub(crate) struct OpenSegment {
     pub(crate) places: Vec<Place>,
     /// Sorted.
     pub(crate) carried: Vec<Place>,
+    pub(crate) counts: Arc<Counts>,
     body: Body,
 }
 
@@ -43,14 +45,15 @@ pub(crate) struct Snapshot {
     pub(crate) entries: Vec<Entry>,
     pub(crate) carried: Vec<Place>,
     pub(crate) ids: Vec<Pair>,
+    pub(crate) counts: Arc<Counts>,
 }
 
 impl OpenSegment {
     pub(crate) fn of_blocks(number: u64, snapshot: Snapshot, formats: &Arc<[&'static str]>) -> Self {
-        let Snapshot { path, file, entries, carried, ids } = snapshot;
+        let Snapshot { path, file, entries, carried, ids, counts } = snapshot;
         let ids = Ids { pairs: ids, sorted: OnceLock::new() };
         let body = Body::Written { path, file, formats: Arc::clone(formats), ids };
-        Self::new(number, entries, carried, body)
+        Self::new(number, entries, carried, counts, body)
     }
 
     pub(crate) fn of_drafts(number: u64, drafts: &[(SourceId, Arc<Draft>)]) -> Self {
@@ -60,17 +63,25 @@ impl OpenSegment {
             carried(draft).into_iter().map(move |line| Place { source: *source, line, block })
         });
         let body = Body::Drafts(drafts.iter().map(|(_, draft)| Arc::clone(draft)).collect());
-        Self::new(number, entries.collect(), carried.collect(), body)
+        let mut counts = Counts::default();
+        drafts.iter().for_each(|(source, draft)| counts.add(*source, draft));
+        Self::new(number, entries.collect(), carried.collect(), Arc::new(counts), body)
     }
 
-    fn new(number: u64, entries: Vec<Entry>, mut carried: Vec<Place>, body: Body) -> Self {
+    fn new(
+        number: u64,
+        entries: Vec<Entry>,
+        mut carried: Vec<Place>,
+        counts: Arc<Counts>,
+        body: Body,
+    ) -> Self {
         carried.sort_unstable();
         let mut places: Vec<Place> = (0..)
             .zip(&entries)
             .map(|(block, entry)| Place { source: entry.source, line: entry.first, block })
             .collect();
         places.sort_unstable();
-        Self { number, spans: spans(&entries), places, carried, entries, body }
+        Self { number, spans: spans(&entries), places, carried, counts, entries, body }
     }
 
     /// Lines of a source from this number on are in a draft again.

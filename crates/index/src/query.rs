@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use model::{Id, Severity, Source, TimeRange};
+use model::{Annotation, Id, Severity, Source, TimeRange};
 
 use crate::block::{NOTABLE, level_bit};
 use crate::directory::Entry;
@@ -82,6 +82,17 @@ impl Filter {
             Self::Sources(fitting) => fitting.get(entry.source.0 as usize).copied().unwrap_or_default(),
             Self::Levels(levels) => entry.levels & levels != 0,
             Self::Time(range) => entry.may_be_in(*range),
+        }
+    }
+
+    /// Whether a line tells that its event may fit; events whose other lines stand in other blocks are met there too.
+    pub(crate) fn fits_line(&self, annotation: &Annotation) -> bool {
+        match self {
+            Self::And(all) => all.iter().all(|part| part.fits_line(annotation)),
+            Self::Or(any) => any.iter().any(|part| part.fits_line(annotation)),
+            Self::Levels(levels) => level_bit(annotation.severity) & levels != 0,
+            Self::Time(range) => annotation.timestamp.is_none_or(|time| range.contains(time)),
+            Self::All | Self::Blocks(_) | Self::Sources(_) => true,
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use model::Timestamp;
@@ -66,6 +67,7 @@ impl Reader {
             view: &view,
             after: limits.after,
             waiting: waiting_segments(&view, query, self),
+            listed: BTreeMap::new(),
             blocks: BinaryHeap::new(),
             seen: BTreeSet::new(),
             found: BTreeMap::new(),
@@ -106,6 +108,8 @@ struct Walk<'a> {
     view: &'a View,
     after: Option<Cursor>,
     waiting: Waiting,
+    /// Those of the segments whose blocks were listed.
+    listed: BTreeMap<usize, Rc<Filter>>,
     /// The blocks to open, the one with the newest line first.
     blocks: BinaryHeap<Place>,
     /// Events that lie in more than one block.
@@ -142,9 +146,11 @@ impl Walk<'_> {
                 page.next = Some(Cursor { time: Some(end), source: SourceId(u32::MAX), line: u64::MAX });
                 return page;
             }
+            let filter = &self.listed[&segment];
             let segment = &self.view.segments[segment];
             if let Some(found) = self.reader.found(self.view, segment, block) {
-                self.open(&found, matches);
+                let left = limits.events - page.events.len();
+                self.open(&found, &Rc::clone(filter), left, matches);
             }
         }
     }
@@ -156,7 +162,7 @@ impl Walk<'_> {
             if self.blocks.peek().is_some_and(|(newest, _)| *newest > end) {
                 return;
             }
-            let Some(((_, _), filter)) = self.waiting.pop_last() else { return };
+            let Some((_, filter)) = self.waiting.pop_last() else { return };
             let segment = &self.view.segments[at];
             let mut wanted = filter.wanted();
             let rest = self.after.map(|after| after.time);
@@ -172,16 +178,30 @@ impl Walk<'_> {
             };
             let outcome: Result<(), Damage> = segment.each_entry(wanted, &mut visit);
             reader.noted(outcome);
+            self.listed.insert(at, Rc::new(filter));
         }
     }
 
-    fn open(&mut self, found: &Found<'_>, matches: &mut dyn FnMut(&StoredEvent) -> bool) {
+    fn open(
+        &mut self,
+        found: &Found<'_>,
+        filter: &Filter,
+        limit: usize,
+        matches: &mut dyn FnMut(&StoredEvent) -> bool,
+    ) {
         let Some(block) = self.reader.block(found) else { return };
         let source = found.entry.source;
-        let rows = 0..block.rows.numbers.partition_point(|number| *number < found.dead_from);
-        let heads: BTreeSet<u64> = rows.map(|row| block.rows.head(row)).collect();
-        for head in heads {
-            if self.seen.contains(&(source, head)) {
+        let end = block.rows.numbers.partition_point(|number| *number < found.dead_from);
+        let fitting = (0..end).filter(|row| filter.fits_line(&block.rows.annotations[*row]));
+        let heads: BTreeSet<u64> = fitting.map(|row| block.rows.head(row)).collect();
+        // The newest first: they show soonest what is too old for this page.
+        for head in heads.into_iter().rev() {
+            let row = block.rows.numbers.binary_search(&head).ok();
+            let time = row.map(|row| block.rows.annotations[row].timestamp);
+            let here = time.map(|time| Cursor { time, source, line: head });
+            if here.is_some_and(|cursor| !self.is_of_page(cursor, limit))
+                || self.seen.contains(&(source, head))
+            {
                 continue;
             }
             let Some(event) = self.reader.event(self.view, source, head) else { continue };
@@ -190,10 +210,20 @@ impl Walk<'_> {
                 self.seen.insert((source, head));
             }
             let cursor = event.cursor();
-            if self.after.is_none_or(|after| cursor < after) && matches(&event) {
+            if self.is_of_page(cursor, limit) && matches(&event) {
                 self.found.insert(Reverse(cursor), event);
+                if self.found.len() > limit.saturating_add(1) {
+                    self.found.pop_last();
+                }
             }
         }
+    }
+
+    /// It stands behind the page before, and not behind what fills this one.
+    fn is_of_page(&self, cursor: Cursor, limit: usize) -> bool {
+        let full = self.found.len() > limit;
+        let too_old = full && self.found.last_key_value().is_some_and(|(Reverse(last), _)| cursor < *last);
+        !too_old && self.after.is_none_or(|after| cursor < after)
     }
 }
 

@@ -13,11 +13,13 @@ use zstd::bulk::Decompressor;
 
 use crate::Damage;
 use crate::block::{self, Block};
+use crate::counts::{self, CountsAt};
 use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, Span, checksum};
 use crate::footer;
 use crate::manifest::{SegmentInfo, SourceId};
 use crate::open_segment::OpenSegment;
 use crate::table::{Table, wrong};
+use crate::verify::FileSum;
 use crate::words::Words;
 
 pub(crate) fn folder(store: &Path, number: u64) -> PathBuf {
@@ -32,11 +34,13 @@ pub(crate) fn words_path(folder: &Path) -> PathBuf {
     folder.join("words")
 }
 
+const WITHOUT_WORDS: &str = "every block is searched instead, which is slow";
+
 /// What the blocks of a segment are read from.
 pub(crate) enum Segment {
-    Committed(Stored),
+    Committed(Box<Stored>),
     /// Not finished: for readers in the writer's process.
-    Open(OpenSegment),
+    Open(Box<OpenSegment>),
 }
 
 /// A finished segment. Its file is open from the start, so that it stays readable when the writer removes it.
@@ -231,6 +235,39 @@ impl Segment {
         }
     }
 
+    /// Visits how often what happened in a stretch of minutes.
+    pub(crate) fn each_count(
+        &self,
+        fine: bool,
+        minutes: (i64, i64),
+        visit: &mut dyn FnMut(counts::Row),
+    ) -> Result<(), Damage> {
+        match self {
+            Self::Committed(stored) => {
+                let counts = &stored.directory()?.footer.counts;
+                let chunks = if fine { &counts.fine } else { &counts.coarse };
+                let outcome = CountsAt::each(chunks, &stored.file, minutes, visit);
+                outcome.map_err(|error| stored.counts_damage(&error))
+            }
+            Self::Open(open) => {
+                let rows = open.counts.fine().into_iter();
+                rows.filter(|(key, _)| (minutes.0..=minutes.1).contains(&key.minute)).for_each(visit);
+                Ok(())
+            }
+        }
+    }
+
+    /// Where each template was seen first.
+    pub(crate) fn examples(&self) -> Result<BTreeMap<u64, (SourceId, u64)>, Damage> {
+        match self {
+            Self::Committed(stored) => {
+                let counts = &stored.directory()?.footer.counts;
+                counts.read_examples(&stored.file).map_err(|error| stored.counts_damage(&error))
+            }
+            Self::Open(open) => Ok(open.counts.examples().clone()),
+        }
+    }
+
     pub(crate) fn block(&self, entry: &Entry, number: u32) -> Result<Block, Damage> {
         match self {
             Self::Committed(stored) => stored.block(entry),
@@ -315,14 +352,24 @@ impl Stored {
     }
 
     fn words(&self) -> Result<&Words, Damage> {
-        self.words
-            .get_or_init(|| Words::open(&words_path(&self.folder)).map_err(|error| self.words_damage(&error)))
-            .as_ref()
-            .map_err(Clone::clone)
+        self.words.get_or_init(|| self.open_words()).as_ref().map_err(Clone::clone)
+    }
+
+    /// tantivy has checksums of its own, except of the files that say what there is.
+    fn open_words(&self) -> Result<Words, Damage> {
+        let folder = words_path(&self.folder);
+        for sum in &self.directory()?.footer.words {
+            let path = folder.join(&sum.name);
+            if sum.name.ends_with(".json") && FileSum::of(&path).ok().as_ref() != Some(sum) {
+                let what = format!("wrong checksum; {WITHOUT_WORDS}");
+                return Err(Damage { path, what });
+            }
+        }
+        Words::open(&folder).map_err(|error| self.words_damage(&error))
     }
 
     fn words_damage(&self, error: &tantivy::TantivyError) -> Damage {
-        let what = format!("{error}; every block is searched instead, which is slow");
+        let what = format!("{error}; {WITHOUT_WORDS}");
         Damage { path: words_path(&self.folder), what }
     }
 
@@ -333,6 +380,11 @@ impl Stored {
 
     fn block_damage(&self, error: &io::Error) -> Damage {
         let what = format!("{error}; the lines of this block are missing from the answers");
+        Damage { path: blocks_path(&self.folder), what }
+    }
+
+    fn counts_damage(&self, error: &io::Error) -> Damage {
+        let what = format!("{error}; what was counted is incomplete");
         Damage { path: blocks_path(&self.folder), what }
     }
 

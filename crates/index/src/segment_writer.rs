@@ -10,6 +10,7 @@ use zstd::bulk::Compressor;
 
 use crate::StoreError;
 use crate::block::{self, Draft};
+use crate::counts::{self, Counts, CountsAt};
 use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, carried, spans};
 use crate::footer;
 use crate::ids::{IdsWriter, Pages, Pair, short};
@@ -17,6 +18,7 @@ use crate::manifest::{SegmentInfo, SourceId, sync_folder};
 use crate::open_segment::Snapshot;
 use crate::segment::{blocks_path, folder, words_path};
 use crate::table;
+use crate::verify::FileSum;
 use crate::words::WordsWriter;
 
 /// Level 1: higher ones cost a fifth more time for a hundredth of the size.
@@ -31,6 +33,8 @@ pub(crate) struct SegmentWriter {
     ids: Vec<Pair>,
     words: WordsWriter,
     compressor: Compressor<'static>,
+    /// Shared with the snapshots that were taken.
+    counts: Arc<Counts>,
     /// Bytes of text so far.
     pub(crate) raw: usize,
 }
@@ -49,6 +53,7 @@ impl SegmentWriter {
             ids: Vec::new(),
             words: WordsWriter::create(&words).map_err(words_error(&words))?,
             compressor,
+            counts: Arc::default(),
             raw: 0,
             folder,
         })
@@ -64,6 +69,7 @@ impl SegmentWriter {
         let number = u32::try_from(self.file.entries.len()).expect("a segment ends long before that");
         self.ids.extend(ids.into_iter().map(|hash| Pair { hash: short(hash), block: number }));
 
+        Arc::make_mut(&mut self.counts).add(source, draft);
         let columns = block::encode(&draft.rows, formats);
         let at = self.file.written;
         let (columns, text) = (self.pack(&columns)?, self.pack(&draft.text)?);
@@ -101,17 +107,34 @@ impl SegmentWriter {
             entries: self.file.entries.clone(),
             carried: self.file.carried.clone(),
             ids: self.ids.clone(),
+            counts: Arc::clone(&self.counts),
         })
     }
 
     /// Makes everything durable.
     pub(crate) fn finish(self) -> Result<SegmentInfo, StoreError> {
+        let counts = Arc::clone(&self.counts);
+        self.finish_with(|file| {
+            Ok(CountsAt {
+                coarse: counts::write(file, counts.coarse().into_iter().map(Ok))?,
+                fine: counts::write(file, counts.fine().into_iter().map(Ok))?,
+                examples: counts::write_examples(file, counts.examples())?,
+            })
+        })
+    }
+
+    /// The same, with counts that were made before: lines that are read back do not tell their templates.
+    pub(crate) fn finish_with<E: From<StoreError>>(
+        self,
+        write_counts: impl FnOnce(&mut BlocksFile) -> Result<CountsAt, E>,
+    ) -> Result<SegmentInfo, E> {
         let Self { number, day, folder, mut file, mut ids, words, .. } = self;
         ids.sort_unstable();
         let ids = file.write_ids(ids.into_iter().map(Ok))?;
+        let counts = write_counts(&mut file)?;
         let words_path = words.path().to_owned();
         words.finish().map_err(words_error(&words_path))?;
-        file.finish(ids, number, day, &folder)
+        Ok(file.finish(ids, counts, number, day, &folder)?)
     }
 }
 
@@ -139,6 +162,18 @@ impl BlocksFile {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.written += bytes.len() as u64;
         self.out.write_all(bytes).map_err(StoreError::io("write", &self.path))
+    }
+
+    /// Where they lie.
+    pub(crate) fn write_packed(&mut self, bytes: &[u8]) -> Result<(u64, Piece), StoreError> {
+        let packed = zstd::bulk::compress(bytes, COMPRESSION).map_err(|error| self.error(error))?;
+        let at = self.written;
+        self.write(&packed)?;
+        Ok((at, Piece::of(&packed)))
+    }
+
+    pub(crate) fn error(&self, error: io::Error) -> StoreError {
+        StoreError::io("write", &self.path)(error)
     }
 
     /// Takes over blocks that lie in a row at the beginning of another file, with what is known of them.
@@ -183,11 +218,13 @@ impl BlocksFile {
     pub(crate) fn finish(
         mut self,
         ids: Pages,
+        counts: CountsAt,
         number: u64,
         day: i64,
         folder: &Path,
     ) -> Result<SegmentInfo, StoreError> {
         let tables = self.written;
+        let words = words_path(folder);
         let mut places: Vec<Place> = (0..)
             .zip(&self.entries)
             .map(|(block, entry)| Place { source: entry.source, line: entry.first, block })
@@ -203,6 +240,8 @@ impl BlocksFile {
             entries: self.entries.len(),
             carried: self.carried.len(),
             ids,
+            counts,
+            words: FileSum::of_folder(&words).map_err(StoreError::io("read", &words))?,
         };
         self.write(&footer::encode(footer.encode()))?;
         let Self { path, out, entries, .. } = self;

@@ -42,7 +42,7 @@ impl View {
     pub(crate) fn of_fresh(store: &Path, fresh: Fresh, old: Option<&Self>) -> (Self, Vec<Damage>) {
         let Fresh { manifest, open, pin } = fresh;
         let (mut segments, damage) = open_segments(store, &manifest, old);
-        segments.extend(open.into_iter().map(|open| Arc::new(Segment::Open(open))));
+        segments.extend(open.into_iter().map(|open| Arc::new(Segment::Open(Box::new(open)))));
         (Self::new(manifest, segments, Some(pin)), damage)
     }
 
@@ -83,7 +83,7 @@ fn open_segments(store: &Path, manifest: &Manifest, old: Option<&View>) -> (Vec<
             continue;
         }
         match Stored::open(store, info, &formats) {
-            Ok(stored) => segments.push(Arc::new(Segment::Committed(stored))),
+            Ok(stored) => segments.push(Arc::new(Segment::Committed(Box::new(stored)))),
             Err(error) => damage.push(error),
         }
     }

@@ -243,6 +243,12 @@ impl Writer {
         Ok(Fresh { manifest, open, pin: Arc::clone(&self.garbage.pin) })
     }
 
+    /// Why segments could not be put together so far. They answer all the same.
+    #[must_use]
+    pub fn troubles(&self) -> &[String] {
+        &self.compaction.troubles
+    }
+
     /// Writes everything but the manifest; gives the summary files that the new manifest no longer names.
     fn prepare(&mut self, checkpoints: Vec<Checkpoint>) -> Result<Vec<u64>, StoreError> {
         self.write_drafts()?;

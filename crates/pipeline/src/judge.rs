@@ -69,7 +69,7 @@ pub(crate) fn judge_new(
         writer.put_summaries(notes);
         writer.commit(Vec::new()).map_err(|source| ImportError::Write { source })?;
     }
-    Ok(())
+    writer.settle().map_err(|source| ImportError::Write { source })
 }
 
 /// What was learned so far, and what is to be judged: in order of time, because what succeeds first teaches how to read
