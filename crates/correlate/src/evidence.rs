@@ -7,6 +7,9 @@ pub trait Evidence {
     /// Events of which a line names `id`. Bounded by the implementation; complete for ids of requests and resources.
     fn with_id(&self, id: &Id, range: TimeRange) -> Vec<Arc<Event>>;
 
+    /// The same without what was said at DEBUG, whenever that was.
+    fn told(&self, id: &Id) -> Vec<Arc<Event>>;
+
     /// Events that may explain a failure without naming it: at WARNING or above, and those known to matter at any level.
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>>;
 }

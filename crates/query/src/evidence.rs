@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use correlate::Evidence;
-use index::{Place, Reader};
+use index::{Place, Reader, Said};
 use lru::LruCache;
 use model::{Event, Id, Severity, TimeRange};
 use parse::Knowledge;
@@ -49,7 +49,11 @@ impl<'a> StoreEvidence<'a> {
 
 impl Evidence for StoreEvidence<'_> {
     fn with_id(&self, id: &Id, range: TimeRange) -> Vec<Arc<Event>> {
-        self.events(self.reader.places_with(id, range), range)
+        self.events(self.reader.places_with(id, range, Said::Whatever), range)
+    }
+
+    fn told(&self, id: &Id) -> Vec<Arc<Event>> {
+        self.events(self.reader.places_with(id, TimeRange::ALL, Said::AboveDebug), TimeRange::ALL)
     }
 
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
