@@ -90,7 +90,7 @@ pub(crate) fn gather(request: &Id, evidence: &impl Evidence) -> Gathered {
     gathered
 }
 
-/// The request's own lines alone, without what was said at DEBUG.
+/// The request's own lines alone, as far as they tell how it went.
 pub(crate) fn told(request: &Id, evidence: &impl Evidence) -> Gathered {
     let mut gathered = Gathered::default();
     add_own(&mut gathered, request, &evidence.told(request));

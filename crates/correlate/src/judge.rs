@@ -79,8 +79,8 @@ pub fn judge_request(request: &Id, evidence: &impl Evidence, baseline: &Baseline
     judge_alone(request, evidence, baseline, true)
 }
 
-/// Like [`judge_request`], but a request whose own lines tell above DEBUG that it went well is not followed any further:
-/// for going through many requests.
+/// Like [`judge_request`], but a request whose own lines tell briefly that it went well is not followed any further: for
+/// going through many requests.
 pub fn judge_briefly(request: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Case {
     let told = gather::told(request, evidence);
     let course = course(request, &told.sorted(), &told.resources);
@@ -95,7 +95,7 @@ fn judge_alone(request: &Id, evidence: &impl Evidence, baseline: &Baseline, foll
     let mut gathered = gather::gather(request, evidence);
     let events = gathered.sorted();
     let course = course(request, &events, &gathered.resources);
-    if course.outcome == Outcome::Failed {
+    if course.outcome == Outcome::Failed && !course.looked_in_vain {
         add_troubles(&mut gathered, evidence);
         if follow {
             add_predecessor(&mut gathered, request, &events, evidence, baseline);

@@ -51,7 +51,7 @@ impl Evidence for Memory {
 
     fn told(&self, id: &Id) -> Vec<Arc<Event>> {
         let mut events = self.with_id(id, TimeRange::ALL);
-        events.retain(|event| event.severity != Severity::Debug);
+        events.retain(|event| event.severity != Severity::Debug && event.notification.is_none());
         events
     }
 

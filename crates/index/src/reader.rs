@@ -30,19 +30,6 @@ pub struct Place {
     pub head: u64,
 }
 
-/// At which level something was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
-    Whatever,
-    AboveDebug,
-}
-
-impl Said {
-    fn includes(self, severity: Severity) -> bool {
-        self == Self::Whatever || severity != Severity::Debug
-    }
-}
-
 /// A head line and the lines that continue it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -110,11 +97,17 @@ impl Reader {
     /// Every event of which a line names the id, in order of time. A head's time decides whether it is in the range;
     /// what has no time is.
     pub fn lines_with(&self, id: &Id, range: TimeRange) -> Vec<StoredEvent> {
-        self.events(self.places_with(id, range, Said::Whatever), range)
+        self.events(self.places_with(id, range, |_| true), range)
     }
 
-    /// Where the events stand that [`Self::lines_with`] gives; some may turn out to lie outside of the range.
-    pub fn places_with(&self, id: &Id, range: TimeRange, said: Said) -> BTreeSet<Place> {
+    /// Where the events stand that [`Self::lines_with`] gives, as far as the lines that name the id are `wanted`; some may
+    /// turn out to lie outside of the range.
+    pub fn places_with(
+        &self,
+        id: &Id,
+        range: TimeRange,
+        wanted: impl Fn(&Annotation) -> bool,
+    ) -> BTreeSet<Place> {
         let view = self.view();
         let hash = id.stable_hash();
         let mut places = BTreeSet::new();
@@ -127,10 +120,9 @@ impl Reader {
                 let Some(block) = self.block_with_text(&found) else { continue };
                 let rows = block.rows_with(id).into_iter();
                 let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
-                let wanted = alive.filter(|row| said.includes(block.rows.annotations[*row].severity));
-                places.extend(
-                    wanted.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }),
-                );
+                let told = alive.filter(|row| wanted(&block.rows.annotations[*row]));
+                places
+                    .extend(told.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }));
             }
         }
         places

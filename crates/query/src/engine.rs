@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
-use index::{Damage, Limits, Place, Reader, Said, SourceId, StoreError, StoredEvent};
+use index::{Damage, Limits, Place, Reader, SourceId, StoreError, StoredEvent};
 use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
-        let mut places = self.reader.places_with(id, TimeRange::ALL, Said::Whatever);
+        let mut places = self.reader.places_with(id, TimeRange::ALL, |_| true);
         let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
         if let Answer::Found(case) = correlate::judge(id, &evidence, &self.baseline) {
             let sources: HashMap<_, _> =
