@@ -57,6 +57,7 @@ pub struct Pattern {
     pub first: Timestamp,
     pub last: Timestamp,
     pub services: BTreeSet<String>,
+    pub hosts: BTreeSet<String>,
     /// A place where it stands; retention may have dropped it.
     pub example: Option<(SourceId, u64)>,
 }
@@ -116,6 +117,7 @@ impl Reader {
                 first: minute,
                 last: minute,
                 services: BTreeSet::new(),
+                hosts: BTreeSet::new(),
                 example: None,
             });
             pattern.count += count;
@@ -132,10 +134,11 @@ impl Reader {
             }
         }
         for (template, source) in sources {
-            let service = view.source(source).and_then(|source| source.service.clone());
-            if let Some(pattern) = patterns.get_mut(&template) {
-                pattern.services.extend(service);
-            }
+            let (Some(source), Some(pattern)) = (view.source(source), patterns.get_mut(&template)) else {
+                continue;
+            };
+            pattern.services.extend(source.service.clone());
+            pattern.hosts.extend(source.host.clone());
         }
         let mut patterns: Vec<Pattern> = patterns.into_values().collect();
         patterns.sort_by_key(|pattern| (std::cmp::Reverse(pattern.count), pattern.template));

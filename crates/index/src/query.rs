@@ -7,7 +7,7 @@ use crate::directory::Entry;
 use crate::reader::Reader;
 use crate::segment::{Segment, Wanted};
 use crate::view::View;
-use crate::words::{Piece, Words, tokens};
+use crate::words::{LONGEST, Piece, Words, tokens};
 
 /// Which blocks are worth a look. It may let through what does not match, never the other way round, with one
 /// exception: an `And` whose words lie in different blocks of one long event. Whoever asks verifies the events.
@@ -37,6 +37,8 @@ pub enum Field {
     Host,
     Service,
     Daemon,
+    /// The path, or the end of it; every source has one.
+    File,
 }
 
 /// A query, as far as a segment can tell: which of its blocks may hold a match.
@@ -137,11 +139,13 @@ pub(crate) fn needs_words(query: &Query) -> bool {
 }
 
 fn with_field(view: &View, field: Field, value: &str) -> Arc<[bool]> {
+    let in_folder = format!("/{value}");
     let fits = |source: &Arc<Source>| {
         let told = match field {
             Field::Host => &source.host,
             Field::Service => &source.service,
             Field::Daemon => &source.daemon,
+            Field::File => return source.path == value || source.path.ends_with(&in_folder),
         };
         told.as_ref().is_none_or(|told| told.eq_ignore_ascii_case(value))
     };
@@ -185,6 +189,8 @@ fn with_prefix(reader: &Reader, segment: &Segment, text: &str) -> Filter {
     let start = lower.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     let (whole, prefix) = (lower.get(..start).unwrap_or_default(), lower.get(start..).unwrap_or(&lower));
     let mut all = vec![with_tokens(reader, segment, whole, false)];
+    // Of longer words the beginning is indexed.
+    let prefix = prefix.get(..prefix.floor_char_boundary(LONGEST)).unwrap_or(prefix);
     // What may begin a long number or a UUID cannot be looked up.
     if !prefix.is_empty() && !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         all.push(in_words(reader, segment, |words| words.blocks_with_prefix(prefix.as_bytes())));
