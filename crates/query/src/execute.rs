@@ -1,9 +1,11 @@
 //! An expression, twice: which blocks of the store are worth a look, and which of their events match.
 
-use index::Query;
-use model::{Event, Severity, TimeRange, Timestamp};
+use std::net::Ipv4Addr;
 
-use crate::language::{Comparison, Expression, Field};
+use index::{Query, StoredEvent};
+use model::{Event, Id, IdKind, Mention, Severity, TimeRange, Timestamp};
+
+use crate::language::{Comparison, Expression, Field, Number, Text};
 
 /// The blocks that may hold a match.
 pub(crate) fn plan(expression: &Expression) -> Query {
@@ -12,48 +14,124 @@ pub(crate) fn plan(expression: &Expression) -> Query {
         Expression::Any(parts) => Query::Or(parts.iter().map(plan).collect()),
         // A block without the word may still hold lines that match.
         Expression::Not(_) => Query::All,
-        Expression::Word { text, prefix: true } => Query::Prefix(text.clone()),
-        Expression::Word { text, prefix: false } => Query::Word(text.clone()),
-        // Its first and last word may be cut in the middle: `o valid ho` stands in the line too.
-        Expression::Phrase(text) => inner_words(text),
+        Expression::Word(word) => with_words(word),
+        Expression::Phrase(text) => part_of_words(text),
+        Expression::Regex(pattern) => pattern.plan(),
         Expression::Id(id) => Query::Id(id.clone()),
-        Expression::Field { field: Field::Host, value } => Query::Field(index::Field::Host, value.clone()),
-        // What a line says of itself may differ from what its file's place tells.
-        Expression::Field { .. } => Query::All,
+        Expression::Field { field, value } => with_field(*field, value),
+        Expression::Mention { value, .. } => with_mention(value),
         Expression::Level { comparison, severity } => match comparison {
             Comparison::AtLeast | Comparison::Equal | Comparison::Above => Query::Level(*severity),
             Comparison::AtMost | Comparison::Below => Query::All,
         },
+        Expression::Number { .. } => Query::All,
         Expression::Since(start) => Query::Time(TimeRange { start: *start, end: Timestamp::MAX }),
         Expression::Until(end) => Query::Time(TimeRange { start: Timestamp::MIN, end: *end }),
     }
 }
 
-fn inner_words(phrase: &str) -> Query {
-    let words: Vec<&str> = phrase.split_whitespace().collect();
-    let inner = words.get(1..words.len().saturating_sub(1)).unwrap_or_default();
-    if inner.is_empty() { Query::All } else { Query::Phrase(inner.join(" ")) }
+fn with_words(Text { text, prefix }: &Text) -> Query {
+    match prefix {
+        // The index does not fold the case of other letters.
+        _ if !text.is_ascii() => Query::All,
+        true => Query::Prefix(text.clone()),
+        // Addresses stand in the index as a whole.
+        false if is_address(text) => Query::Word(text.clone()),
+        false => Query::Phrase(text.clone()),
+    }
 }
 
-/// `text` is what the lines say, in lower case.
-pub(crate) fn matches(expression: &Expression, event: &Event, text: &str) -> bool {
-    match expression {
-        Expression::All(parts) => parts.iter().all(|part| matches(part, event, text)),
-        Expression::Any(parts) => parts.iter().any(|part| matches(part, event, text)),
-        Expression::Not(part) => !matches(part, event, text),
-        Expression::Word { text: word, prefix } => has_word(text, &word.to_lowercase(), *prefix),
-        Expression::Phrase(phrase) => text.contains(&phrase.to_lowercase()),
-        Expression::Id(id) => {
-            let context = [&event.context.request, &event.context.global];
-            context
-                .into_iter()
-                .flatten()
-                .chain(event.mentions.iter().map(|mention| &mention.id))
-                .any(|found| found == id)
+/// The first and the last word may be a part of one only: `o valid ho` stands in the line too.
+pub(crate) fn part_of_words(text: &str) -> Query {
+    let after_first = text.trim_start_matches(is_inside);
+    let has_words = after_first.contains(is_inside);
+    match after_first.chars().next_back() {
+        _ if !text.is_ascii() || !has_words => Query::All,
+        Some(last) if is_inside(last) => Query::Prefix(after_first.to_owned()),
+        _ => Query::Phrase(after_first.to_owned()),
+    }
+}
+
+fn with_field(field: Field, value: &Text) -> Query {
+    let told = |field| match value.prefix {
+        true => Query::All,
+        false => Query::Field(field, value.text.clone()),
+    };
+    match field {
+        // What a line says of itself may differ from what its file's place tells; then it says so in words.
+        Field::Host => Query::Or(vec![told(index::Field::Host), with_words(value)]),
+        Field::Service => {
+            Query::Or(vec![told(index::Field::Service), told(index::Field::Daemon), with_words(value)])
         }
+        Field::File => told(index::Field::File),
+        Field::Logger | Field::Method => with_words(value),
+        Field::Format | Field::Signature | Field::Template => Query::All,
+    }
+}
+
+fn with_mention(value: &Text) -> Query {
+    match Id::parse(&value.text) {
+        Some(id) if !value.prefix => Query::Id(id),
+        _ => Query::All,
+    }
+}
+
+/// Whether what is known without reading the lines rules the event out: reading them is most of the work.
+pub(crate) fn may_match(expression: &Expression, stored: &StoredEvent) -> bool {
+    match expression {
+        Expression::All(parts) => parts.iter().all(|part| may_match(part, stored)),
+        Expression::Any(parts) => parts.iter().any(|part| may_match(part, stored)),
+        Expression::Field { field: Field::File, value } => is_file(&stored.source.path, value),
+        Expression::Field { field: Field::Template, value } => {
+            stored.annotation.template.is_none_or(|template| value.is(&template.to_string()))
+        }
+        Expression::Since(start) => stored.annotation.timestamp.is_some_and(|at| at >= *start),
+        Expression::Until(end) => stored.annotation.timestamp.is_some_and(|at| at <= *end),
+        _ => true,
+    }
+}
+
+/// What the lines of an event say, without the times that they begin with: those are asked for by `since` and `until`.
+pub(crate) struct Said {
+    text: String,
+    lower: String,
+}
+
+impl Said {
+    pub(crate) fn by(stored: &StoredEvent) -> Self {
+        let mut bytes = Vec::new();
+        for line in &stored.lines {
+            bytes.extend_from_slice(line.text.get(index::stamp_length(&line.text)..).unwrap_or_default());
+            bytes.push(b'\n');
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let lower = text.to_lowercase();
+        Self { text, lower }
+    }
+
+    fn names(&self, id: &Id) -> bool {
+        let mut named = false;
+        model::scan_ids(self.text.as_bytes(), |found| named |= found.id == *id);
+        named
+    }
+}
+
+pub(crate) fn matches(expression: &Expression, event: &Event, said: &Said) -> bool {
+    match expression {
+        Expression::All(parts) => parts.iter().all(|part| matches(part, event, said)),
+        Expression::Any(parts) => parts.iter().any(|part| matches(part, event, said)),
+        Expression::Not(part) => !matches(part, event, said),
+        Expression::Word(Text { text, prefix }) => has_word(&said.lower, &text.to_lowercase(), *prefix),
+        Expression::Phrase(phrase) => said.lower.contains(&phrase.to_lowercase()),
+        Expression::Regex(pattern) => pattern.is_match(&said.text),
+        Expression::Id(id) => said.names(id),
         Expression::Field { field, value } => has_value(*field, value, event),
+        Expression::Mention { kind, value } => has_mention(*kind, value, event, said),
         Expression::Level { comparison, severity } => {
             event.severity != Severity::Unspecified && comparison.holds(event.severity, *severity)
+        }
+        Expression::Number { field, comparison, value } => {
+            number(*field, event).is_some_and(|found| comparison.holds(found, *value))
         }
         Expression::Since(start) => event.timestamp.is_some_and(|at| at >= *start),
         Expression::Until(end) => event.timestamp.is_some_and(|at| at <= *end),
@@ -61,30 +139,95 @@ pub(crate) fn matches(expression: &Expression, event: &Event, text: &str) -> boo
 }
 
 /// A word ends where letters, digits and underscores end.
+const fn is_inside(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
 fn has_word(text: &str, word: &str, prefix: bool) -> bool {
     let inside = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let address = !prefix && is_address(word);
     let (opens, closes) = (word.starts_with(inside), word.ends_with(inside));
     text.match_indices(word).any(|(at, found)| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + found.len()..).and_then(|after| after.chars().next());
-        (!opens || !before.is_some_and(inside)) && (prefix || !closes || !after.is_some_and(inside))
+        let before = text.get(..at).unwrap_or_default();
+        let after = text.get(at + found.len()..).unwrap_or_default();
+        let begun = before.ends_with(inside);
+        let goes_on = after.starts_with(inside);
+        // `10.0.0.5` is no part of `10.0.0.5.6`.
+        let joined = address
+            && (before.strip_suffix('.').is_some_and(|before| before.ends_with(inside))
+                || after.strip_prefix('.').is_some_and(|after| after.starts_with(inside)));
+        (!opens || !begun) && (prefix || !closes || !goes_on) && !joined
     })
 }
 
-fn has_value(field: Field, value: &str, event: &Event) -> bool {
-    let is = |name: &Option<String>| name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(value));
+fn is_address(word: &str) -> bool {
+    word.parse::<Ipv4Addr>().is_ok()
+}
+
+impl Text {
+    /// In any case.
+    fn is(&self, text: &str) -> bool {
+        let head = if self.prefix { text.get(..self.text.len()) } else { Some(text) };
+        head.is_some_and(|head| head.eq_ignore_ascii_case(&self.text))
+    }
+
+    /// The text, or one of the names that `.` joins to it.
+    fn is_above(&self, text: &str) -> bool {
+        self.is(text)
+            || text.get(..self.text.len()).is_some_and(|head| head.eq_ignore_ascii_case(&self.text))
+                && text.get(self.text.len()..).is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
+fn has_value(field: Field, value: &Text, event: &Event) -> bool {
+    let is = |name: &Option<String>| name.as_ref().is_some_and(|name| value.is(name));
     match field {
         Field::Service => is(&event.service) || is(&event.daemon),
         Field::Host => is(&event.host),
-        Field::File => event.source.path == value || event.source.path.ends_with(&format!("/{value}")),
-        Field::Logger => event.logger.as_ref().is_some_and(|logger| {
-            logger == value || logger.strip_prefix(value).is_some_and(|rest| rest.starts_with('.'))
-        }),
-        Field::Format => event.format == value,
-        Field::Signature => event.signatures.iter().any(|found| {
-            let slug = &found.signature.slug;
-            slug == value || slug.strip_prefix(value).is_some_and(|rest| rest.starts_with('.'))
-        }),
+        Field::File => is_file(&event.source.path, value),
+        Field::Logger => event.logger.as_ref().is_some_and(|logger| value.is_above(logger)),
+        Field::Format => value.is(event.format),
+        Field::Signature => event.signatures.iter().any(|found| value.is_above(&found.signature.slug)),
+        Field::Template => value.is(&event.template.to_string()),
+        Field::Method => event.exchange.as_ref().is_some_and(|exchange| value.is(&exchange.method)),
+    }
+}
+
+/// The path, or the end of it after a `/`.
+fn is_file(path: &str, Text { text, prefix }: &Text) -> bool {
+    if *prefix {
+        return path.starts_with(text) || path.contains(&format!("/{text}"));
+    }
+    path == text || path.strip_suffix(text.as_str()).is_some_and(|folder| folder.ends_with('/'))
+}
+
+/// An id whose kind nothing tells may be of any kind.
+fn has_mention(kind: IdKind, value: &Text, event: &Event, said: &Said) -> bool {
+    let id = Id::parse(&value.text).filter(|_| !value.prefix);
+    // The name of a file may tell an id too; what is asked for is a line that does.
+    if id.as_ref().is_some_and(|id| !said.names(id)) {
+        return false;
+    }
+    let is = |found: &Id| match &id {
+        Some(id) => found == id,
+        None => value.is(&found.to_string()),
+    };
+    let named = match kind {
+        IdKind::Request => [&event.context.request, &event.context.global].into_iter().flatten().any(is),
+        IdKind::User => event.context.user.as_ref().is_some_and(|user| value.is(user)),
+        IdKind::Project => event.context.project.as_ref().is_some_and(|project| value.is(project)),
+        _ => false,
+    };
+    let of_kind = |mention: &&Mention| mention.kind == kind || mention.kind == IdKind::Other;
+    named || event.mentions.iter().filter(of_kind).any(|mention| is(&mention.id))
+}
+
+fn number(field: Number, event: &Event) -> Option<f64> {
+    let exchange = event.exchange.as_ref();
+    match field {
+        Number::Status => exchange.and_then(|exchange| exchange.status).map(f64::from),
+        Number::Took => exchange.and_then(|exchange| exchange.seconds),
+        Number::Process => event.process.map(f64::from),
     }
 }
 
@@ -101,7 +244,22 @@ mod tests {
         check("no valid hosts", "host", false, false);
         check("no valid hosts", "host", true, true);
         check("nova.compute.manager", "compute", false, true);
+        check("nova.compute.manager", "nova.compute", false, true);
         check("nova_compute", "compute", false, false);
         check("errno 111] refused", "111]", false, true);
+        check("via 10.0.0.5/24", "10.0.0.5", false, true);
+        check("via 10.0.0.5.", "10.0.0.5", false, true);
+        check("via 10.0.0.50", "10.0.0.5", false, false);
+        check("oid 1.10.0.0.5", "10.0.0.5", false, false);
+    }
+
+    #[test]
+    fn phrases_may_begin_and_end_inside_of_words() {
+        let check = |text: &str, expected| assert_eq!(part_of_words(text), expected, "{text}");
+        check("No valid host", Query::Prefix(" valid host".to_owned()));
+        check("o valid ho", Query::Prefix(" valid ho".to_owned()));
+        check("[valid]", Query::Phrase("[valid]".to_owned()));
+        check("exhaus", Query::All);
+        check("größe ist", Query::All);
     }
 }
