@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use correlate::Answer;
-use index::StoreError;
-use model::{Id, Summary, Timestamp};
+use index::{StoreError, Writer};
+use model::{Id, TimeRange, Timestamp};
 use parse::{FilterError, Finding, Knowledge};
 use pipeline::{ImportError, Zones};
 use query::QueryError;
@@ -15,8 +15,12 @@ use query::QueryError;
 use crate::args::Zone;
 use crate::exit::{Exit, Failure};
 
+pub(crate) use index::{Damage, Dropped, Holdings};
 pub(crate) use pipeline::{DefectCount, FileReport, Progress, Unread as Skipped};
-pub(crate) use query::{Passage, RequestFilter};
+pub(crate) use query::{
+    Count, CountBy, CountQuestion, Counted, ErrorPattern, ErrorQuestion, Expression, Found, Passage,
+    Question, RequestFilter, RequestPage,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct ImportOptions {
@@ -87,12 +91,30 @@ impl Engine {
         self.inner.lines(id, context as u64)
     }
 
-    pub(crate) fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, Failure> {
-        self.inner.search(query, now, limit).map_err(|error| bad_query(query, &error))
+    /// What a query asks for.
+    pub(crate) fn expression(&self, query: &str, now: Timestamp) -> Result<Expression, Failure> {
+        query::parse(query, now).map_err(|error| bad_query(query, &error))
     }
 
-    pub(crate) fn requests(&self, filter: RequestFilter) -> Vec<Summary> {
+    pub(crate) fn search(&self, question: Question<'_>) -> Found {
+        self.inner.search(question)
+    }
+
+    pub(crate) fn count(&self, question: &CountQuestion<'_>) -> Counted {
+        self.inner.count(question)
+    }
+
+    pub(crate) fn errors(&self, question: &ErrorQuestion) -> (Vec<ErrorPattern>, usize) {
+        self.inner.errors(question)
+    }
+
+    pub(crate) fn requests(&self, filter: &RequestFilter) -> RequestPage {
         self.inner.requests(filter)
+    }
+
+    /// The stretch of time that the store holds.
+    pub(crate) fn time(&self) -> Option<TimeRange> {
+        self.inner.time()
     }
 
     /// What of the store could not be read, for a warning after the answer.
@@ -133,6 +155,53 @@ pub(crate) fn import(
         bytes: report.bytes,
         seconds: began.elapsed().as_secs_f64(),
         interrupted: report.interrupted,
+    })
+}
+
+/// What a store holds, and what of it is damaged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    pub(crate) holdings: Holdings,
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// `progress` is told how many files there are, which of them comes next, and its path.
+pub(crate) fn examine(store: &Path, progress: &mut dyn FnMut(u64, u64, &Path)) -> Result<Health, Failure> {
+    if !store.exists() {
+        return Err(no_store(store));
+    }
+    let failed = |error| store_failure(store, error);
+    loop {
+        let holdings = index::holdings(store).map_err(failed)?;
+        let mut seen = 0;
+        let files = 1 + 2 * holdings.segments;
+        let damage = index::verify(store, &mut |path| {
+            progress(files, seen, path);
+            seen += 1;
+        })
+        .map_err(failed)?;
+        // A writer may have put segments together meanwhile and removed what was to be looked at.
+        if damage.is_empty() || index::holdings(store).map_err(failed)? == holdings {
+            return Ok(Health { holdings, damage });
+        }
+    }
+}
+
+pub(crate) fn retain(
+    store: &Path,
+    oldest: Option<Timestamp>,
+    most_bytes: Option<u64>,
+    dry_run: bool,
+) -> Result<Dropped, Failure> {
+    // Opened to be written, a store that is not there would be made.
+    index::holdings(store).map_err(|error| store_failure(store, error))?;
+    let writer = Writer::open(store, index::Options::default());
+    let mut writer = writer.map_err(|error| store_failure(store, error))?;
+    if dry_run {
+        return Ok(writer.would_drop(oldest, most_bytes));
+    }
+    writer.retain(oldest, most_bytes).map_err(|error| {
+        Failure::new(Exit::Io, error).advise("see whether the disk is full or read-only, then try again")
     })
 }
 

@@ -110,6 +110,6 @@ mod tests {
         check("a(b", 1, "unclosed group");
         check("a[b-", 1, "unclosed");
         check("(?:a{1000}){1000}", 0, "too large");
-        check(&"(".repeat(200), 50, "");
+        check(&format!("{}a{}", "(".repeat(200), ")".repeat(200)), 50, "nested");
     }
 }
