@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use index::{CountFilter, Dimension, Limits, Reader, Value};
-use model::{Event, Severity, TemplateId, TimeRange, Timestamp};
+use model::{Severity, TemplateId, TimeRange, Timestamp};
 
 use crate::engine::Engine;
-use crate::execute::{Said, matches, may_match, plan};
+use crate::execute::{Candidate, matches, plan};
 use crate::language::{Comparison, Expression, Field, Text};
 
 /// More counts than these go under [`OTHER`], so that an answer has a bound.
@@ -81,15 +81,12 @@ impl Engine {
         // One event is asked for and none is kept, so everything is looked at.
         let limits = Limits { after: None, events: 1, keep_going: question.keep_going };
         let page = self.reader.search(&plan(expression), &limits, &mut |stored| {
-            if !may_match(expression, stored) {
-                return false;
-            }
-            let event = self.event(stored);
-            if let Some(at) = event.timestamp
-                && matches(expression, &event, &Said::by(stored))
+            let candidate = Candidate::new(stored, &self.knowledge);
+            if let Some(at) = stored.annotation.timestamp
+                && matches(expression, &candidate)
             {
                 let time = Timestamp::from_nanos(at.nanos().div_euclid(step).saturating_mul(step));
-                let (severity, mut key) = key(question.by, &event);
+                let (severity, mut key) = key(question.by, &candidate);
                 if counts.len() >= MOST_COUNTS && !counts.contains_key(&(time, severity, key.clone())) {
                     key = Some(OTHER.to_owned());
                 }
@@ -109,7 +106,11 @@ impl Engine {
     }
 }
 
-fn key(by: CountBy, event: &Event) -> (Severity, Option<String>) {
+fn key(by: CountBy, candidate: &Candidate<'_>) -> (Severity, Option<String>) {
+    if by == CountBy::Nothing {
+        return (Severity::Unspecified, None);
+    }
+    let event = candidate.event();
     let name = match by {
         CountBy::Nothing => None,
         CountBy::Level => return (event.severity, Some(event.severity.name().to_owned())),

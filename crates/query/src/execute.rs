@@ -1,9 +1,11 @@
 //! An expression, twice: which blocks of the store are worth a look, and which of their events match.
 
+use std::cell::OnceCell;
 use std::net::Ipv4Addr;
 
 use index::{Query, StoredEvent};
 use model::{Event, Id, IdKind, Mention, Severity, TimeRange, Timestamp};
+use parse::Knowledge;
 
 use crate::language::{Comparison, Expression, Field, Number, Text};
 
@@ -76,65 +78,101 @@ fn with_mention(value: &Text) -> Query {
     }
 }
 
-/// Whether what is known without reading the lines rules the event out: reading them is most of the work.
-pub(crate) fn may_match(expression: &Expression, stored: &StoredEvent) -> bool {
-    match expression {
-        Expression::All(parts) => parts.iter().all(|part| may_match(part, stored)),
-        Expression::Any(parts) => parts.iter().any(|part| may_match(part, stored)),
-        Expression::Field { field: Field::File, value } => is_file(&stored.source.path, value),
-        Expression::Field { field: Field::Template, value } => {
-            stored.annotation.template.is_none_or(|template| value.is(&template.to_string()))
-        }
-        Expression::Since(start) => stored.annotation.timestamp.is_some_and(|at| at >= *start),
-        Expression::Until(end) => stored.annotation.timestamp.is_some_and(|at| at <= *end),
-        _ => true,
+/// A stored event, read as far as a query asks: parsing it is most of the work, and seldom needed to refuse it.
+pub(crate) struct Candidate<'a> {
+    stored: &'a StoredEvent,
+    knowledge: &'a Knowledge,
+    text: OnceCell<String>,
+    lower: OnceCell<String>,
+    event: OnceCell<Event>,
+}
+
+impl<'a> Candidate<'a> {
+    pub(crate) fn new(stored: &'a StoredEvent, knowledge: &'a Knowledge) -> Self {
+        let (text, lower, event) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { stored, knowledge, text, lower, event }
     }
-}
 
-/// What the lines of an event say, without the times that they begin with: those are asked for by `since` and `until`.
-pub(crate) struct Said {
-    text: String,
-    lower: String,
-}
+    pub(crate) fn event(&self) -> &Event {
+        let StoredEvent { source, lines, annotation, .. } = self.stored;
+        self.event.get_or_init(|| self.knowledge.event(source, lines, annotation))
+    }
 
-impl Said {
-    pub(crate) fn by(stored: &StoredEvent) -> Self {
-        let mut bytes = Vec::new();
-        for line in &stored.lines {
-            bytes.extend_from_slice(line.text.get(index::stamp_length(&line.text)..).unwrap_or_default());
-            bytes.push(b'\n');
-        }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let lower = text.to_lowercase();
-        Self { text, lower }
+    /// What the lines say, without the times that they begin with: those are asked for by `since` and `until`.
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let mut bytes = Vec::new();
+            for line in &self.stored.lines {
+                bytes.extend_from_slice(line.text.get(index::stamp_length(&line.text)..).unwrap_or_default());
+                bytes.push(b'\n');
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+
+    fn lower(&self) -> &str {
+        self.lower.get_or_init(|| self.text().to_lowercase())
     }
 
     fn names(&self, id: &Id) -> bool {
         let mut named = false;
-        model::scan_ids(self.text.as_bytes(), |found| named |= found.id == *id);
+        model::scan_ids(self.text().as_bytes(), |found| named |= found.id == *id);
         named
     }
 }
 
-pub(crate) fn matches(expression: &Expression, event: &Event, said: &Said) -> bool {
+/// What has to be read before it can be told whether an expression holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    Nothing,
+    Text,
+    Event,
+}
+
+fn cost(expression: &Expression) -> Cost {
     match expression {
-        Expression::All(parts) => parts.iter().all(|part| matches(part, event, said)),
-        Expression::Any(parts) => parts.iter().any(|part| matches(part, event, said)),
-        Expression::Not(part) => !matches(part, event, said),
-        Expression::Word(Text { text, prefix }) => has_word(&said.lower, &text.to_lowercase(), *prefix),
-        Expression::Phrase(phrase) => said.lower.contains(&phrase.to_lowercase()),
-        Expression::Regex(pattern) => pattern.is_match(&said.text),
-        Expression::Id(id) => said.names(id),
-        Expression::Field { field, value } => has_value(*field, value, event),
-        Expression::Mention { kind, value } => has_mention(*kind, value, event, said),
+        Expression::All(parts) | Expression::Any(parts) => {
+            parts.iter().map(cost).max().unwrap_or(Cost::Nothing)
+        }
+        Expression::Not(part) => cost(part),
+        Expression::Since(_) | Expression::Until(_) => Cost::Nothing,
+        Expression::Field { field: Field::File, .. } => Cost::Nothing,
+        Expression::Word(_) | Expression::Phrase(_) | Expression::Regex(_) | Expression::Id(_) => Cost::Text,
+        Expression::Field { .. }
+        | Expression::Mention { .. }
+        | Expression::Level { .. }
+        | Expression::Number { .. } => Cost::Event,
+    }
+}
+
+pub(crate) fn matches(expression: &Expression, candidate: &Candidate<'_>) -> bool {
+    let time = candidate.stored.annotation.timestamp;
+    match expression {
+        Expression::All(parts) => [Cost::Nothing, Cost::Text, Cost::Event]
+            .into_iter()
+            .all(|step| parts.iter().filter(|part| cost(part) == step).all(|part| matches(part, candidate))),
+        Expression::Any(parts) => parts.iter().any(|part| matches(part, candidate)),
+        Expression::Not(part) => !matches(part, candidate),
+        Expression::Word(Text { text, prefix }) => has_word(candidate.lower(), &text.to_lowercase(), *prefix),
+        Expression::Phrase(phrase) => candidate.lower().contains(&phrase.to_lowercase()),
+        Expression::Regex(pattern) => pattern.is_match(candidate.text()),
+        Expression::Id(id) => candidate.names(id),
+        Expression::Field { field: Field::File, value } => is_file(&candidate.stored.source.path, value),
+        Expression::Field { field: Field::Template, value } => {
+            let template = candidate.stored.annotation.template;
+            value.is(&template.unwrap_or_else(|| candidate.event().template).to_string())
+        }
+        Expression::Field { field, value } => has_value(*field, value, candidate.event()),
+        Expression::Mention { kind, value } => has_mention(*kind, value, candidate),
         Expression::Level { comparison, severity } => {
-            event.severity != Severity::Unspecified && comparison.holds(event.severity, *severity)
+            let found = candidate.event().severity;
+            found != Severity::Unspecified && comparison.holds(found, *severity)
         }
         Expression::Number { field, comparison, value } => {
-            number(*field, event).is_some_and(|found| comparison.holds(found, *value))
+            number(*field, candidate.event()).is_some_and(|found| comparison.holds(found, *value))
         }
-        Expression::Since(start) => event.timestamp.is_some_and(|at| at >= *start),
-        Expression::Until(end) => event.timestamp.is_some_and(|at| at <= *end),
+        Expression::Since(start) => time.is_some_and(|at| at >= *start),
+        Expression::Until(end) => time.is_some_and(|at| at <= *end),
     }
 }
 
@@ -202,12 +240,13 @@ fn is_file(path: &str, Text { text, prefix }: &Text) -> bool {
 }
 
 /// An id whose kind nothing tells may be of any kind.
-fn has_mention(kind: IdKind, value: &Text, event: &Event, said: &Said) -> bool {
+fn has_mention(kind: IdKind, value: &Text, candidate: &Candidate<'_>) -> bool {
     let id = Id::parse(&value.text).filter(|_| !value.prefix);
     // The name of a file may tell an id too; what is asked for is a line that does.
-    if id.as_ref().is_some_and(|id| !said.names(id)) {
+    if id.as_ref().is_some_and(|id| !candidate.names(id)) {
         return false;
     }
+    let event = candidate.event();
     let is = |found: &Id| match &id {
         Some(id) => found == id,
         None => value.is(&found.to_string()),

@@ -1,10 +1,10 @@
 //! Pages of events that fit a query.
 
-use index::{Cursor, Limits, StoredEvent};
+use index::{Cursor, Limits};
 use model::{TimeRange, Timestamp};
 
 use crate::engine::{Engine, Passage, passage};
-use crate::execute::{Said, matches, may_match, plan};
+use crate::execute::{Candidate, matches, plan};
 use crate::language::Expression;
 
 /// What is asked for, and how long an answer may take.
@@ -35,15 +35,11 @@ impl Engine {
         let page = self.reader.search(
             &plan(expression),
             &Limits { after, events: limit, keep_going },
-            &mut |stored| self.fits(expression, stored),
+            &mut |stored| matches(expression, &Candidate::new(stored, &self.knowledge)),
         );
         let partial = page.next.is_some() && page.events.len() < limit;
         let passages = page.events.iter().map(|stored| passage(&self.event(stored), stored, true)).collect();
         Found { passages, next: page.next, partial }
-    }
-
-    fn fits(&self, expression: &Expression, stored: &StoredEvent) -> bool {
-        may_match(expression, stored) && matches(expression, &self.event(stored), &Said::by(stored))
     }
 }
 

@@ -174,7 +174,7 @@ fn models() -> impl Strategy<Value = Model> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn a_search_finds_what_a_look_at_every_line_finds(model in models()) {
@@ -207,6 +207,9 @@ fn what_people_paste_is_found_in_lines_of_every_format() {
         model::scan_ids(text(passage).as_bytes(), |found| {
             let spelled = found.id.to_string();
             kinds[0] += 1;
+            if kinds[0] > 200 {
+                return;
+            }
             let hits = ask(&store().engine, &Expression::Id(found.id.clone()));
             assert!(hits.iter().any(|hit| hit.cursor == passage.cursor), "{spelled}");
         });
