@@ -210,7 +210,7 @@ fn what_people_paste_is_found_in_lines_of_every_format() {
             if kinds[0] > 200 {
                 return;
             }
-            let hits = ask(&store().engine, &Expression::Id(found.id.clone()));
+            let hits = ask(&store().engine, &Expression::Id(found.id));
             assert!(hits.iter().any(|hit| hit.cursor == passage.cursor), "{spelled}");
         });
         for token in text(passage).split([' ', '\'', '"', ',', '(', ')', '[', ']', '\n']) {
