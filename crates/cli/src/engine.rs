@@ -260,8 +260,37 @@ fn no_store(store: &Path) -> Failure {
 
 /// With the query, and a mark below the place where it stops making sense.
 fn bad_query(query: &str, error: &QueryError) -> Failure {
-    let mark = " ".repeat(error.column.saturating_sub(1));
-    let cause = anyhow::anyhow!("{}\n{query}\n{mark}^", error.problem);
+    let (shown, before) = around(query, error.column.saturating_sub(1));
+    let mark = " ".repeat(before);
+    let cause = anyhow::anyhow!("{}\n{shown}\n{mark}^", error.problem);
     let failure = Failure::new(Exit::Data, cause.context("failed to read the query"));
     failure.advise(error.hint.as_deref().unwrap_or("`culprit search --help` has examples"))
+}
+
+/// What of a long query stands around a place, in one row, and how much of it stands before the place.
+fn around(query: &str, at: usize) -> (String, usize) {
+    const BEFORE: usize = 40;
+    const MOST: usize = 70;
+    let start = if query.chars().count() <= MOST { 0 } else { at.saturating_sub(BEFORE) };
+    let shown: String = query.chars().skip(start).take(MOST).collect();
+    let dots = if start > 0 { "…" } else { "" };
+    (format!("{dots}{}", shown.replace(char::is_whitespace, " ")), at - start + dots.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_queries_are_shown_around_the_mistake() {
+        let check = |query: &str, at, expected: (&str, usize)| {
+            assert_eq!(around(query, at), (expected.0.to_owned(), expected.1), "{query}");
+        };
+        check("a serivce:nova", 2, ("a serivce:nova", 2));
+        check("a\nb(", 3, ("a b(", 3));
+        check("", 0, ("", 0));
+        let long = "(".repeat(10_000);
+        check(&long, 10, (&"(".repeat(70), 10));
+        check(&long, 9_999, (&format!("…{}", "(".repeat(41)), 41));
+    }
 }

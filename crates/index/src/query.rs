@@ -1,8 +1,11 @@
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Annotation, Id, Severity, Source, TimeRange};
+use memchr::memmem;
+use model::{Annotation, Id, Severity, Source, TemplateId, TimeRange};
 
-use crate::block::{NOTABLE, level_bit};
+use crate::block::{Block, NOTABLE, level_bit};
 use crate::directory::Entry;
 use crate::reader::Reader;
 use crate::segment::{Segment, Wanted};
@@ -24,6 +27,11 @@ pub enum Query {
     Phrase(String),
     /// The beginning of a word.
     Prefix(String),
+    /// These characters in one line, without regard to the case of ASCII letters. Chooses lines, not blocks: to look
+    /// through a block's text costs a fraction of looking at its events.
+    Text(String),
+    /// Events of this statement, likewise.
+    Template(TemplateId),
     Id(Id),
     Field(Field, String),
     /// This level or a higher one.
@@ -52,7 +60,23 @@ pub(crate) enum Filter {
     Sources(Arc<[bool]>),
     Levels(u8),
     Time(TimeRange),
+    /// In lower case.
+    Text(String),
+    Template(TemplateId),
 }
+
+/// A block that is open, and how many of its rows count.
+pub(crate) struct Opened<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) number: u32,
+    pub(crate) entry: &'a Entry,
+    pub(crate) rows: usize,
+    /// The text in lower case, when somebody asked for it.
+    pub(crate) lower: OnceCell<Vec<u8>>,
+}
+
+/// The events of a block that may fit, by their first lines; none when all may.
+type Heads = Option<BTreeSet<u64>>;
 
 impl Filter {
     pub(crate) fn new(reader: &Reader, view: &View, segment: &Segment, query: &Query) -> Self {
@@ -69,12 +93,14 @@ impl Filter {
             Query::Field(field, value) => Self::Sources(with_field(view, *field, value)),
             Query::Level(severity) => Self::Levels(!(level_bit(*severity) - 1) & !NOTABLE),
             Query::Time(range) => Self::Time(*range),
+            Query::Text(text) => Self::Text(text.to_ascii_lowercase()),
+            Query::Template(template) => Self::Template(*template),
         }
     }
 
     pub(crate) fn fits(&self, block: u32, entry: &Entry) -> bool {
         match self {
-            Self::All => true,
+            Self::All | Self::Text(_) | Self::Template(_) => true,
             Self::And(all) => all.iter().all(|part| part.fits(block, entry)),
             Self::Or(any) => any.iter().any(|part| part.fits(block, entry)),
             Self::Blocks(bits) => {
@@ -87,14 +113,41 @@ impl Filter {
         }
     }
 
-    /// Whether a line tells that its event may fit; events whose other lines stand in other blocks are met there too.
-    pub(crate) fn fits_line(&self, annotation: &Annotation) -> bool {
+    /// The events of a block that may fit; those whose other lines stand in other blocks are met there too.
+    pub(crate) fn heads(&self, opened: &Opened<'_>) -> Heads {
         match self {
-            Self::And(all) => all.iter().all(|part| part.fits_line(annotation)),
-            Self::Or(any) => any.iter().any(|part| part.fits_line(annotation)),
-            Self::Levels(levels) => level_bit(annotation.severity) & levels != 0,
-            Self::Time(range) => annotation.timestamp.is_none_or(|time| range.contains(time)),
-            Self::All | Self::Blocks(_) | Self::Sources(_) => true,
+            Self::All => None,
+            Self::And(all) => {
+                let narrowed = |heads: Heads, part: &Self| match (heads, part.heads(opened)) {
+                    (Some(one), Some(other)) => Some(one.intersection(&other).copied().collect()),
+                    (one, other) => one.or(other),
+                };
+                all.iter().fold(None, narrowed)
+            }
+            Self::Or(any) => any.iter().try_fold(BTreeSet::new(), |mut heads, part| {
+                heads.append(&mut part.heads(opened)?);
+                Some(heads)
+            }),
+            Self::Blocks(_) | Self::Sources(_) => {
+                (!self.fits(opened.number, opened.entry)).then(BTreeSet::new)
+            }
+            Self::Levels(levels) => opened.told_by(|line| level_bit(line.severity) & levels != 0),
+            Self::Time(range) => {
+                opened.told_by(|line| line.timestamp.is_none_or(|time| range.contains(time)))
+            }
+            Self::Template(wanted) => {
+                opened.told_by(|line| line.template.is_none_or(|template| template == *wanted))
+            }
+            Self::Text(text) => Some(opened.holding(text)),
+        }
+    }
+
+    /// Whether [`Self::heads`] looks at the block's text.
+    pub(crate) fn needs_text(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::needs_text),
+            Self::Text(_) => true,
+            _ => false,
         }
     }
 
@@ -126,6 +179,21 @@ impl Filter {
             }
         }
         Self::Blocks(bits)
+    }
+}
+
+impl Opened<'_> {
+    fn told_by(&self, fits: impl Fn(&Annotation) -> bool) -> Heads {
+        let rows = (0..self.rows).filter(|row| fits(&self.block.rows.annotations[*row]));
+        Some(rows.map(|row| self.block.rows.head(row)).collect())
+    }
+
+    fn holding(&self, text: &str) -> BTreeSet<u64> {
+        let lower = self
+            .lower
+            .get_or_init(|| self.block.text.get().map(|text| text.to_ascii_lowercase()).unwrap_or_default());
+        let rows = memmem::find_iter(lower, text.as_bytes()).map(|at| self.block.rows.row_at(at));
+        rows.filter(|row| *row < self.rows).map(|row| self.block.rows.head(row)).collect()
     }
 }
 

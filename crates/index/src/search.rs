@@ -1,6 +1,7 @@
 //! Events that match, the newest first, a page at a time: blocks are opened from the newest backwards, and no more of
 //! them than the page needs.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fmt;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use crate::directory::Entry;
-use crate::query::{Filter, Query, needs_words};
+use crate::query::{Filter, Opened, Query, needs_words};
 use crate::reader::{Found, Reader, StoredEvent};
 use crate::segment::{Segment, Wanted};
 use crate::view::View;
@@ -217,11 +218,15 @@ impl Walk<'_> {
         limit: usize,
         matches: &mut dyn FnMut(&StoredEvent) -> bool,
     ) {
-        let Some(block) = self.reader.block(found) else { return };
+        let needs_text = filter.needs_text();
+        let block = if needs_text { self.reader.block_with_text(found) } else { self.reader.block(found) };
+        let Some(block) = block else { return };
         let source = found.entry.source;
-        let end = block.rows.numbers.partition_point(|number| *number < found.dead_from);
-        let fitting = (0..end).filter(|row| filter.fits_line(&block.rows.annotations[*row]));
-        let heads: BTreeSet<u64> = fitting.map(|row| block.rows.head(row)).collect();
+        let rows = block.rows.numbers.partition_point(|number| *number < found.dead_from);
+        let lower = OnceCell::new();
+        let opened = Opened { block: &block, number: found.number, entry: &found.entry, rows, lower };
+        let all = || (0..rows).map(|row| block.rows.head(row)).collect();
+        let heads: BTreeSet<u64> = filter.heads(&opened).unwrap_or_else(all);
         // The newest first: they show soonest what is too old for this page.
         for head in heads.into_iter().rev() {
             let row = block.rows.numbers.binary_search(&head).ok();

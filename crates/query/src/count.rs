@@ -107,18 +107,18 @@ impl Engine {
 }
 
 fn key(by: CountBy, candidate: &Candidate<'_>) -> (Severity, Option<String>) {
-    if by == CountBy::Nothing {
-        return (Severity::Unspecified, None);
-    }
-    let event = candidate.event();
+    let event = || candidate.event();
     let name = match by {
         CountBy::Nothing => None,
-        CountBy::Level => return (event.severity, Some(event.severity.name().to_owned())),
-        CountBy::Service => event.service.clone(),
-        CountBy::Daemon => event.daemon.clone(),
-        CountBy::Host => event.host.clone(),
-        CountBy::Signature => event.signatures.first().map(|found| found.signature.slug.clone()),
-        CountBy::Template => Some(event.template.to_string()),
+        CountBy::Level => {
+            let severity = candidate.severity();
+            return (severity, Some(severity.name().to_owned()));
+        }
+        CountBy::Service => event().service.clone(),
+        CountBy::Daemon => event().daemon.clone(),
+        CountBy::Host => event().host.clone(),
+        CountBy::Signature => event().signatures.first().map(|found| found.signature.slug.clone()),
+        CountBy::Template => Some(event().template.to_string()),
     };
     (Severity::Unspecified, name)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use index::{CountFilter, Pattern, Place};
-use model::{Severity, TemplateId, TimeRange, Timestamp};
+use model::{Event, Severity, TemplateId, TimeRange, Timestamp};
 
 use crate::count::told;
 use crate::engine::Engine;
@@ -35,6 +35,8 @@ pub struct ErrorPattern {
     pub services: BTreeSet<String>,
     pub hosts: BTreeSet<String>,
     pub example: Option<(String, u64)>,
+    /// What the example's traceback ends with, when its text does not say so: others may end otherwise.
+    pub exception: Option<String>,
     /// A signature that fits the example.
     pub signature: Option<String>,
     /// Nothing like it stands in the store before [`Engine::new_from`].
@@ -102,8 +104,15 @@ impl Engine {
             services: pattern.services.clone(),
             hosts: pattern.hosts.clone(),
             example: event.as_ref().map(|event| (event.source.path.clone(), event.line)),
+            exception: event.as_ref().and_then(exception),
             signature: event.and_then(|event| Some(event.signatures.first()?.signature.slug.clone())),
             new,
         }
     }
+}
+
+fn exception(event: &Event) -> Option<String> {
+    let last = event.exceptions.last().filter(|last| !event.body.contains(&last.class))?;
+    let name = last.class.rsplit('.').next().unwrap_or(&last.class);
+    Some(if last.message.is_empty() { name.to_owned() } else { format!("{name}: {}", last.message) })
 }

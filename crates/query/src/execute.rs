@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::net::Ipv4Addr;
 
 use index::{Query, StoredEvent};
-use model::{Event, Id, IdKind, Mention, Severity, TimeRange, Timestamp};
+use model::{Event, Id, IdKind, Mention, Severity, TemplateId, TimeRange, Timestamp};
 use parse::Knowledge;
 
 use crate::language::{Comparison, Expression, Field, Number, Text};
@@ -16,8 +16,8 @@ pub(crate) fn plan(expression: &Expression) -> Query {
         Expression::Any(parts) => Query::Or(parts.iter().map(plan).collect()),
         // A block without the word may still hold lines that match.
         Expression::Not(_) => Query::All,
-        Expression::Word(word) => with_words(word),
-        Expression::Phrase(text) => part_of_words(text),
+        Expression::Word(word) => with_text(with_words(word), &word.text),
+        Expression::Phrase(text) => with_text(part_of_words(text), text),
         Expression::Regex(pattern) => pattern.plan(),
         Expression::Id(id) => Query::Id(id.clone()),
         Expression::Field { field, value } => with_field(*field, value),
@@ -29,6 +29,19 @@ pub(crate) fn plan(expression: &Expression) -> Query {
         Expression::Number { .. } => Query::All,
         Expression::Since(start) => Query::Time(TimeRange { start: *start, end: Timestamp::MAX }),
         Expression::Until(end) => Query::Time(TimeRange { start: Timestamp::MIN, end: *end }),
+    }
+}
+
+/// Besides, lines without these characters need no closer look.
+pub(crate) fn with_text(query: Query, text: &str) -> Query {
+    // Case is known of ASCII only, and a line holds no line feed.
+    let pieces = text.split(|letter: char| !letter.is_ascii() || letter == '\n');
+    match pieces.max_by_key(|piece| piece.len()) {
+        Some(piece) if !piece.is_empty() => {
+            let text = Query::Text(piece.to_owned());
+            if query == Query::All { text } else { Query::And(vec![query, text]) }
+        }
+        _ => query,
     }
 }
 
@@ -55,20 +68,27 @@ pub(crate) fn part_of_words(text: &str) -> Query {
 }
 
 fn with_field(field: Field, value: &Text) -> Query {
+    let in_words = || with_text(with_words(value), &value.text);
     let told = |field| match value.prefix {
         true => Query::All,
         false => Query::Field(field, value.text.clone()),
     };
     match field {
         // What a line says of itself may differ from what its file's place tells; then it says so in words.
-        Field::Host => Query::Or(vec![told(index::Field::Host), with_words(value)]),
+        Field::Host => Query::Or(vec![told(index::Field::Host), in_words()]),
         Field::Service => {
-            Query::Or(vec![told(index::Field::Service), told(index::Field::Daemon), with_words(value)])
+            Query::Or(vec![told(index::Field::Service), told(index::Field::Daemon), in_words()])
         }
         Field::File => told(index::Field::File),
-        Field::Logger | Field::Method => with_words(value),
-        Field::Format | Field::Signature | Field::Template => Query::All,
+        Field::Logger | Field::Method => in_words(),
+        Field::Template => template(value).map_or(Query::All, Query::Template),
+        Field::Format | Field::Signature => Query::All,
     }
+}
+
+fn template(value: &Text) -> Option<TemplateId> {
+    let whole = value.text.len() == 16 && !value.prefix;
+    u64::from_str_radix(&value.text, 16).ok().filter(|_| whole).map(TemplateId)
 }
 
 fn with_mention(value: &Text) -> Query {
@@ -96,6 +116,14 @@ impl<'a> Candidate<'a> {
     pub(crate) fn event(&self) -> &Event {
         let StoredEvent { source, lines, annotation, .. } = self.stored;
         self.event.get_or_init(|| self.knowledge.event(source, lines, annotation))
+    }
+
+    /// Only entries of several lines tell their level in a line of their own.
+    pub(crate) fn severity(&self) -> Severity {
+        match self.stored.annotation.severity {
+            Severity::Unspecified => self.event().severity,
+            told => told,
+        }
     }
 
     /// What the lines say, without the times that they begin with: those are asked for by `since` and `until`.
@@ -137,11 +165,10 @@ fn cost(expression: &Expression) -> Cost {
         Expression::Not(part) => cost(part),
         Expression::Since(_) | Expression::Until(_) => Cost::Nothing,
         Expression::Field { field: Field::File, .. } => Cost::Nothing,
+        // Seldom more.
+        Expression::Level { .. } => Cost::Nothing,
         Expression::Word(_) | Expression::Phrase(_) | Expression::Regex(_) | Expression::Id(_) => Cost::Text,
-        Expression::Field { .. }
-        | Expression::Mention { .. }
-        | Expression::Level { .. }
-        | Expression::Number { .. } => Cost::Event,
+        Expression::Field { .. } | Expression::Mention { .. } | Expression::Number { .. } => Cost::Event,
     }
 }
 
@@ -165,7 +192,7 @@ pub(crate) fn matches(expression: &Expression, candidate: &Candidate<'_>) -> boo
         Expression::Field { field, value } => has_value(*field, value, candidate.event()),
         Expression::Mention { kind, value } => has_mention(*kind, value, candidate),
         Expression::Level { comparison, severity } => {
-            let found = candidate.event().severity;
+            let found = candidate.severity();
             found != Severity::Unspecified && comparison.holds(found, *severity)
         }
         Expression::Number { field, comparison, value } => {

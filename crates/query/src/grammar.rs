@@ -200,12 +200,12 @@ impl<'a> Parser<'a> {
         };
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(error(token.column, "too many parentheses inside each other", None));
+            return Err(error(token.column, "too many parentheses or NOTs inside each other", None));
         }
         let expression = match &token.kind {
             Kind::Open => self.group(token.column),
             Kind::Close => Err(error(token.column, "a closing parenthesis where a word should stand", None)),
-            Kind::Minus => Ok(Expression::Not(Box::new(self.one()?))),
+            Kind::Minus => self.one().map(not),
             Kind::Quoted(text) if text.is_empty() => Err(error(token.column, "an empty phrase", None)),
             Kind::Quoted(text) => Ok(Expression::Phrase(text.clone())),
             Kind::QuotedField(field, value) => self.field(
@@ -215,7 +215,7 @@ impl<'a> Parser<'a> {
                 &Text { text: value.clone(), prefix: false },
             ),
             Kind::Regex(text) => self.regex(token.column, text),
-            Kind::Bare(word) if word == "NOT" => Ok(Expression::Not(Box::new(self.one()?))),
+            Kind::Bare(word) if word == "NOT" => self.one().map(not),
             Kind::Bare(word) if word == "AND" || word == "OR" => Err(error(
                 token.column,
                 &format!("{word} where a word should stand"),
@@ -255,10 +255,18 @@ impl<'a> Parser<'a> {
         }
         match comparison(word) {
             Some((name, Comparison::Equal, value)) => {
-                self.field(column, name, Comparison::Equal, &text(value))
+                // `host:*` is any host.
+                let value =
+                    if value == "*" { Text { text: String::new(), prefix: true } } else { text(value) };
+                self.field(column, name, Comparison::Equal, &value)
             }
             Some((name, comparison, value)) if names().any(|known| known == name) => {
                 self.field(column, name, comparison, &text(value))
+            }
+            None if let Some(name) = word.strip_suffix(':')
+                && names().any(|known| known == name) =>
+            {
+                self.field(column, name, Comparison::Equal, &Text { text: String::new(), prefix: false })
             }
             // `->` and `a<b` are words.
             _ => Ok(Expression::Word(text(word))),
@@ -276,6 +284,13 @@ impl<'a> Parser<'a> {
             value.text.split_once("..").filter(|_| comparison == Comparison::Equal && has_order(name));
         if let Some((from, to)) = range {
             return self.range(column, name, from, to);
+        }
+        if value.text.is_empty() && (!value.prefix || has_order(name)) && names().any(|known| known == name) {
+            return Err(error(
+                column,
+                &format!("`{name}:` has no value"),
+                Some("write it right behind the colon, or quote all to search for it as text"),
+            ));
         }
         match name {
             "since" | "until" | "time" => self.time(column, name, comparison, &value.text),
@@ -354,6 +369,14 @@ impl<'a> Parser<'a> {
                 Some(&format!("write `{name}:{value}`")),
             )),
         }
+    }
+}
+
+/// Twice is not at all, and what is sought so can be looked up.
+fn not(expression: Expression) -> Expression {
+    match expression {
+        Expression::Not(inner) => *inner,
+        other => Expression::Not(Box::new(other)),
     }
 }
 
@@ -510,6 +533,8 @@ mod tests {
             &format!("Ok(All([{}, Any([{}, Not({})])]))", word("a"), word("b"), word("c")),
         );
         check("-dead*", "Ok(Not(Word(Text { text: \"dead\", prefix: true })))");
+        check("NOT -a", &format!("Ok({})", word("a")));
+        check("host:*", "Ok(Field { field: Host, value: Text { text: \"\", prefix: true } })");
         check("\"No valid host\"", "Ok(Phrase(\"No valid host\"))");
         check("service:nova", "Ok(Field { field: Service, value: Text { text: \"nova\", prefix: false } })");
         check("level>=warning", "Ok(Level { comparison: AtLeast, severity: Warning })");
@@ -540,6 +565,10 @@ mod tests {
         check("a level>=loud", 3, "debug, info");
         check("since:yesterday", 1, "2026-11-21");
         check("a OR", 5, "ends where");
+        check("a host:\"\"", 3, "`host:` has no value");
+        check("level:", 1, "`level:` has no value");
+        check("took:*", 1, "`took:` has no value");
+        check(&"NOT ".repeat(40), 129, "too many parentheses");
         check("user_name:x", 1, "quote the word");
         check("host>3", 1, "has no order");
         check("b status:many", 3, "400..599");

@@ -4,6 +4,8 @@ use index::Query;
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind};
 
+use crate::execute::{part_of_words, with_text};
+
 const MOST_CHARACTERS: usize = 1_000;
 const COMPILED_BYTES: usize = 1 << 20;
 const MOST_NESTED: u32 = 50;
@@ -66,7 +68,7 @@ fn place_of(error: &regex_syntax::Error) -> (usize, String) {
 fn required(hir: &Hir) -> Query {
     match hir.kind() {
         HirKind::Literal(literal) => match std::str::from_utf8(&literal.0) {
-            Ok(text) if text.len() >= SHORTEST_TEXT => crate::execute::part_of_words(text),
+            Ok(text) if text.len() >= SHORTEST_TEXT => with_text(part_of_words(text), text),
             _ => Query::All,
         },
         HirKind::Capture(capture) => required(&capture.sub),
@@ -91,13 +93,16 @@ mod tests {
     fn what_every_match_must_hold_is_found() {
         let check =
             |text: &str, expected: Query| assert_eq!(Pattern::new(text).unwrap().plan(), expected, "{text}");
-        let prefix = |text: &str| Query::Prefix(text.to_owned());
-        check("no valid host", prefix(" valid host"));
-        check("(no valid host)+.*", Query::And(vec![prefix(" valid host")]));
-        check("a valid (host|port)?", Query::And(vec![Query::Phrase(" valid ".to_owned())]));
+        let text = |text: &str| Query::Text(text.to_owned());
+        let host = || Query::And(vec![Query::Prefix(" valid host".to_owned()), text("no valid host")]);
+        check("no valid host", host());
+        check("(no valid host)+.*", Query::And(vec![host()]));
+        let valid = Query::And(vec![Query::Phrase(" valid ".to_owned()), text("a valid ")]);
+        check("a valid (host|port)?", Query::And(vec![valid]));
         check("(a valid x|b)", Query::All);
         check(".*", Query::All);
-        check("exhausted", Query::All);
+        check("exhausted", text("exhausted"));
+        check("größe", text("gr"));
     }
 
     #[test]

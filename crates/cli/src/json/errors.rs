@@ -19,6 +19,7 @@ struct PatternRow<'a> {
     services: &'a BTreeSet<String>,
     hosts: &'a BTreeSet<String>,
     example: Option<Example<'a>>,
+    exception: Option<&'a str>,
     signature: Option<&'a str>,
     new: bool,
 }
@@ -41,6 +42,7 @@ pub(crate) fn patterns(patterns: &[ErrorPattern]) -> Result<String, Failure> {
         services: &pattern.services,
         hosts: &pattern.hosts,
         example: pattern.example.as_ref().map(|(file, line)| Example { file, line: *line }),
+        exception: pattern.exception.as_deref(),
         signature: pattern.signature.as_deref(),
         new: pattern.new,
     }))

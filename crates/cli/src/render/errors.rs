@@ -1,5 +1,7 @@
 //! Patterns of lines, the most frequent first.
 
+use std::collections::BTreeSet;
+
 use super::screen::indented;
 use super::style::{CAUTION, DIM, PLACE, PLAIN, STRONG, of_severity};
 use super::words;
@@ -32,12 +34,17 @@ fn facts(screen: &mut Screen, pattern: &ErrorPattern) {
         row = row.put(CAUTION, "new").text("  ");
     }
     row = row.put(PLAIN, pattern.severity.name()).put(DIM, format!("  {first} to {last}"));
-    for names in [&pattern.services, &pattern.hosts] {
-        if !names.is_empty() {
-            row = row.text("  ").text(some(names.iter().map(String::as_str).collect()));
-        }
+    if !pattern.services.is_empty() {
+        row = row.text("  ").text(some(&pattern.services));
     }
     screen.row(row);
+    if !pattern.hosts.is_empty() {
+        screen.paragraph(indented(GUTTER), PLAIN, &some(&pattern.hosts));
+    }
+    if let Some(exception) = &pattern.exception {
+        let one_line = exception.lines().next().unwrap_or_default();
+        screen.paragraph(indented(GUTTER).put(DIM, "such as "), PLAIN, one_line);
+    }
     if let Some((path, line)) = &pattern.example {
         let mut row = indented(GUTTER).put(PLACE, format!("{path}:{line}"));
         if let Some(signature) = &pattern.signature {
@@ -53,9 +60,11 @@ fn minute(at: model::Timestamp) -> String {
     words::date_and_clock(Some(at)).chars().take(16).collect()
 }
 
-fn some(names: Vec<&str>) -> String {
-    let more = names.len().saturating_sub(MOST_NAMES);
-    let shown: Vec<&str> = names.into_iter().take(MOST_NAMES).collect();
+fn some(names: &BTreeSet<String>) -> String {
+    let shown: Vec<&str> = names.iter().map(String::as_str).take(MOST_NAMES).collect();
     let shown = shown.join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
