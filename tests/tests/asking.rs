@@ -74,7 +74,19 @@ fn everything_that_people_paste_is_found() {
     check("nova.compute.manager level>=error", 1..=20, "nova.compute.manager");
     check("nova.compute level>=error", 1..=20, "nova.compute");
     check("\"No more IP addresses\"", 1..=20, "no more ip addresses");
-    check("exhaus*", 0..=20, "exhaus");
+    check("exhaus*", 1..=20, "exhaus");
+    check("\"xhauste\"", 1..=20, "xhauste");
+    check(
+        "26ce905f6811d1eddb9957ec32d518655b845e992133f836760da9913b0af60d",
+        20..=20,
+        "26ce905f6811d1eddb99",
+    );
+    check("26ce905f6811d1ed*", 20..=20, "26ce905f6811d1ed");
+    check("fa:16:3e:0f:23:78", 20..=20, "fa:16:3e:0f:23:78");
+    check("10.0.0.25", 20..=20, "10.0.0.25");
+    check("/var/lib/libvirt/qemu", 20..=20, "/var/lib/libvirt/qemu");
+    check("oslo_messaging.rpc.client", 1..=20, "oslo_messaging.rpc.client");
+    check("host:* level:critical", 1..=20, "");
     check("/fixed IPs? in network: [0-9a-f-]{36}/", 1..=20, "in network: ");
     check("status:400..499 method:POST", 1..=20, "post");
     check("took>2s", 1..=20, "");

@@ -39,7 +39,8 @@ pub enum Query {
     Time(TimeRange),
 }
 
-/// What the place of a source tells. A source whose place does not tell may hold lines that do.
+/// What the place of a source tells. A source whose place does not tell may hold lines that do; of hosts they do so in
+/// words, which are to be asked for beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     Host,
@@ -208,14 +209,15 @@ pub(crate) fn needs_words(query: &Query) -> bool {
 
 fn with_field(view: &View, field: Field, value: &str) -> Arc<[bool]> {
     let in_folder = format!("/{value}");
+    let is = |told: &String| told.eq_ignore_ascii_case(value);
     let fits = |source: &Arc<Source>| {
         let told = match field {
-            Field::Host => &source.host,
+            Field::Host => return source.host.as_ref().is_some_and(is),
             Field::Service => &source.service,
             Field::Daemon => &source.daemon,
             Field::File => return source.path == value || source.path.ends_with(&in_folder),
         };
-        told.as_ref().is_none_or(|told| told.eq_ignore_ascii_case(value))
+        told.as_ref().is_none_or(is)
     };
     view.sources.iter().map(fits).collect()
 }

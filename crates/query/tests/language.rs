@@ -32,9 +32,12 @@ fn store() -> &'static Store {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../parse/corpus");
         let mut files: Vec<_> = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
-        for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "log")) {
+        files.retain(|file| file.extension().is_some_and(|ending| ending == "log"));
+        for (at, file) in files.iter().enumerate() {
             let name = file.file_name().unwrap().to_string_lossy();
-            let source = knowledge.locate(&format!("compute-01/nova/{name}"));
+            // Half of them stand where nothing tells whose they are.
+            let folder = if at % 2 == 0 { "compute-01/nova/" } else { "" };
+            let source = knowledge.locate(&format!("{folder}{name}"));
             let id = writer.add_source(&source);
             let mut annotator = Annotator::new(Zone::parse("UTC").unwrap());
             let text = fs::read(file).unwrap();
