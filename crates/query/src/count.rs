@@ -80,7 +80,7 @@ impl Engine {
         let mut counts = BTreeMap::<(Timestamp, Severity, Option<String>), u64>::new();
         // One event is asked for and none is kept, so everything is looked at.
         let limits = Limits { after: None, events: 1, keep_going: question.keep_going };
-        let page = self.reader.search(&plan(expression), &limits, &mut |stored| {
+        let page = self.reader.search(&plan(expression, &self.knowledge), &limits, &mut |stored| {
             let candidate = Candidate::new(stored, &self.knowledge);
             if let Some(at) = stored.annotation.timestamp
                 && matches(expression, &candidate)

@@ -10,7 +10,8 @@ use parse::Knowledge;
 use crate::language::{Comparison, Expression, Field, Number, Text};
 
 /// The blocks that may hold a match.
-pub(crate) fn plan(expression: &Expression) -> Query {
+pub(crate) fn plan(expression: &Expression, knowledge: &Knowledge) -> Query {
+    let plan = |part: &Expression| plan(part, knowledge);
     match expression {
         Expression::All(parts) => Query::And(parts.iter().map(plan).collect()),
         Expression::Any(parts) => Query::Or(parts.iter().map(plan).collect()),
@@ -20,7 +21,7 @@ pub(crate) fn plan(expression: &Expression) -> Query {
         Expression::Phrase(text) => with_text(part_of_words(text), text),
         Expression::Regex(pattern) => pattern.plan(),
         Expression::Id(id) => Query::Id(id.clone()),
-        Expression::Field { field, value } => with_field(*field, value),
+        Expression::Field { field, value } => with_field(*field, value, knowledge),
         Expression::Mention { value, .. } => with_mention(value),
         Expression::Level { comparison, severity } => match comparison {
             Comparison::AtLeast | Comparison::Equal | Comparison::Above => Query::Level(*severity),
@@ -67,7 +68,7 @@ pub(crate) fn part_of_words(text: &str) -> Query {
     }
 }
 
-fn with_field(field: Field, value: &Text) -> Query {
+fn with_field(field: Field, value: &Text, knowledge: &Knowledge) -> Query {
     let in_words = || with_text(with_words(value), &value.text);
     let told = |field| match value.prefix {
         true => Query::All,
@@ -77,7 +78,11 @@ fn with_field(field: Field, value: &Text) -> Query {
         // What a line says of itself may differ from what its file's place tells; then it says so in words.
         Field::Host => Query::Or(vec![told(index::Field::Host), in_words()]),
         Field::Service => {
-            Query::Or(vec![told(index::Field::Service), told(index::Field::Daemon), in_words()])
+            let mut choices = vec![told(index::Field::Service), told(index::Field::Daemon), in_words()];
+            // In syslog, a program goes by any of its names.
+            let carriers = knowledge.daemons().filter(|daemon| daemon.carries_others);
+            choices.extend(carriers.map(|daemon| Query::Field(index::Field::Daemon, daemon.name.clone())));
+            Query::Or(choices)
         }
         Field::File => told(index::Field::File),
         Field::Logger | Field::Method => in_words(),

@@ -33,7 +33,7 @@ impl Engine {
     pub fn search(&self, question: Question<'_>) -> Found {
         let Question { expression, after, limit, keep_going } = question;
         let page = self.reader.search(
-            &plan(expression),
+            &plan(expression, &self.knowledge),
             &Limits { after, events: limit, keep_going },
             &mut |stored| matches(expression, &Candidate::new(stored, &self.knowledge)),
         );

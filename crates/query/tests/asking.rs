@@ -67,6 +67,22 @@ fn levels_are_those_that_an_entry_of_several_lines_tells() {
 }
 
 #[test]
+fn services_are_found_in_files_that_hold_lines_of_all() {
+    let line = "2026-11-21T04:50:23.795709+00:00 ctl1 devstack@n-cpu.service[17]: INFO nova.compute.claims [-] Claim successful";
+    let mut store = Growing::new(&["ctl1/syslog", "ctl1/other.log"]);
+    store.append(0, &[line.to_owned()]);
+    store.append(1, &[line.to_owned()]);
+    let engine = store.engine();
+    let check = |query: &str, expected: usize| {
+        assert_eq!(page(&engine, query, None, 10).0.len(), expected, "{query}");
+    };
+    check("service:nova-compute", 2);
+    check("daemon:nova-compute service:nova", 2);
+    check("host:ctl1", 2);
+    check("service:neutron", 0);
+}
+
+#[test]
 fn what_looks_like_nothing_else_is_found() {
     let lines = [
         "2026-11-21 03:31:34.568 18277 INFO neutron.agent.l3.router_info [-] address fd00:17:3::f816:3eff:fec1:2ba3/64 on qr-2c99782f-4f, fa:16:3e:c1:2b:a3",
