@@ -35,6 +35,11 @@ impl Rows {
         start..self.ends[row]
     }
 
+    /// The row that holds this place of the text.
+    pub(crate) fn row_at(&self, place: usize) -> usize {
+        self.ends.partition_point(|end| *end < place)
+    }
+
     /// The number of the line that begins the event of this one.
     pub(crate) fn head(&self, row: usize) -> u64 {
         self.annotations[row].continues.unwrap_or(self.numbers[row])
@@ -143,7 +148,7 @@ impl Block {
         let needle = needle(id);
         let mut rows = Vec::new();
         for at in memmem::find_iter(&lower, needle.as_bytes()) {
-            let row = self.rows.ends.partition_point(|end| *end < at);
+            let row = self.rows.row_at(at);
             if rows.last() != Some(&row) && self.names(row, id) {
                 rows.push(row);
             }
