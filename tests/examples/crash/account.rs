@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use index::{Limits, Query, Reader, SourceId, StoreError, StoredEvent, verify};
@@ -64,7 +65,11 @@ pub(crate) fn settle_accounts(store: &Path, truth: &Truth, random: &mut Random) 
     let damage = verify(store, &mut |_| ())?;
     ensure!(damage.is_empty(), "the store is damaged: {damage:?}");
     let reader = Reader::open(store)?;
-    ensure!(sources(&reader)?.keys().eq(truth.files.keys()), "other sources than files: {:?}", reader.sources());
+    ensure!(
+        sources(&reader)?.keys().eq(truth.files.keys()),
+        "other sources than files: {:?}",
+        reader.sources()
+    );
     let account = Account::of(&reader, truth)?;
     if account.is_clean() {
         for (id, places) in truth.some_ids(random, 20) {
@@ -104,7 +109,9 @@ fn a_word_is_found(reader: &Reader, truth: &Truth, random: &mut Random) -> Resul
     let line = String::from_utf8_lossy(&truth.files[path][row(number)]).into_owned();
     // What looks like an id is sought as one, and short words are everywhere.
     let is_word = |word: &&str| word.len() > 4 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let Some(word) = line.split(|sign: char| !sign.is_alphanumeric() && sign != '_').find(is_word) else { return Ok(()) };
+    let Some(word) = line.split(|sign: char| !sign.is_alphanumeric() && sign != '_').find(is_word) else {
+        return Ok(());
+    };
     let page = reader.search(&Query::Word(word.to_owned()), &Limits::NONE, &mut |event| {
         event.source.path == *path && event.lines.iter().any(|line| line.number == number)
     });
@@ -125,7 +132,7 @@ pub(crate) fn watch(store: &Path, truth: &Truth, seed: u64, stop: &AtomicBool) -
             _ => match Reader::open(store) {
                 Ok(opened) => reader = Some(opened),
                 Err(StoreError::Missing { .. }) => {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    std::thread::sleep(Duration::from_millis(1));
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -144,6 +151,8 @@ pub(crate) fn watch(store: &Path, truth: &Truth, seed: u64, stop: &AtomicBool) -
         }
         ensure!(reader.damage().is_empty(), "a reader met damage: {:?}", reader.damage());
         looks += 1;
+        // Two cores are there for the writers.
+        std::thread::sleep(Duration::from_millis(2));
     }
     Ok(looks)
 }
@@ -165,7 +174,8 @@ fn is_whole(reader: &Reader, source: SourceId, progress: Progress, lines: &[Vec<
     ensure!(numbers.eq(1..=expected), "a commit of {progress:?} shows {} lines", stored.len());
     for (line, _) in stored {
         let text = &lines[row(line.number)];
-        let same = if line.number > progress.lines { text.starts_with(&line.text) } else { *text == line.text };
+        let same =
+            if line.number > progress.lines { text.starts_with(&line.text) } else { *text == line.text };
         ensure!(same, "line {} is another one", line.number);
     }
     Ok(())

@@ -19,7 +19,8 @@ const BLOCK: u64 = 1024;
 /// Turns one bit of a whole store round, looks, and turns it back.
 pub(crate) fn flip_a_byte(store: &Path, truth: &Truth, random: &mut Random) -> Result<()> {
     let holds_nothing = |path: &Path| {
-        path.file_name().is_some_and(|name| name == "lock") || path.extension().is_some_and(|ending| ending == "lock")
+        path.file_name().is_some_and(|name| name == "lock")
+            || path.extension().is_some_and(|ending| ending == "lock")
     };
     let mut paths = files(store)?;
     paths.retain(|path| !holds_nothing(path));

@@ -42,7 +42,9 @@ impl Fault {
     pub(crate) fn command(self, program: &Path) -> Command {
         let limit = match self {
             // The signal would end the process; ignored, the write fails.
-            Self::SmallFiles(kilobytes) => format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kilobytes * 2),
+            Self::SmallFiles(kilobytes) => {
+                format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kilobytes * 2)
+            }
             Self::FewFiles(files) => format!("ulimit -n {files}; exec \"$0\" \"$@\""),
             _ => return Command::new(program),
         };
@@ -182,7 +184,10 @@ pub(crate) struct SmallDisk {
 impl SmallDisk {
     pub(crate) fn mount(folder: &Path, kilobytes: u64) -> Result<Self> {
         fs::create_dir_all(folder)?;
-        run("mount", &["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs", &folder.display().to_string()])?;
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs", &folder.display().to_string()],
+        )?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -200,7 +205,10 @@ impl Drop for SmallDisk {
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program).args(arguments).output().with_context(|| format!("failed to start {program}"))?;
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("failed to start {program}"))?;
     ensure!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

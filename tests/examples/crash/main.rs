@@ -62,6 +62,30 @@ struct Harness {
     scratch: PathBuf,
     /// Disks of a chosen size can be mounted.
     disks: bool,
+    /// How long an undisturbed writer takes here, and an undisturbed import.
+    writer_speed: Speed,
+    import_speed: Speed,
+}
+
+/// To know when to strike.
+#[derive(Clone, Copy, Debug)]
+struct Speed {
+    bytes: usize,
+    took: Duration,
+}
+
+impl Speed {
+    fn measure(truth: &Truth, command: &mut Command) -> Result<Self> {
+        let began = Instant::now();
+        let status = command.status().context("failed to start a writer")?;
+        ensure!(status.success(), "an undisturbed writer ended with {status}");
+        Ok(Self { bytes: truth.bytes(), took: began.elapsed() })
+    }
+
+    fn time_for(self, bytes: usize) -> Duration {
+        let times = u32::try_from(bytes * 100 / self.bytes.max(1)).unwrap_or(u32::MAX);
+        self.took.saturating_mul(times) / 100
+    }
 }
 
 /// What happened in one run, or in all.
@@ -104,13 +128,24 @@ fn harness(cloud: &str, binary: &str, runs: &str, seed: &str, scratch: &str) -> 
     if !disks {
         println!("No disk can be mounted: files that cannot grow stand in for full disks.");
     }
+    let writer = std::env::current_exe()?;
+    let measured = scratch.join("measured");
+    let truth = Truth::choose(Path::new(cloud), first)?;
+    truth.write(&measured.join("logs"))?;
+    let mut undisturbed = Command::new(&writer);
+    undisturbed.arg("writer").arg(measured.join("written")).args([cloud, &first.to_string(), "0", "go"]);
+    let mut import = Command::new(binary);
+    product::import(&mut import, &measured.join("imported"), &measured.join("logs"), 0);
     let harness = Harness {
         cloud: cloud.into(),
         binary: binary.into(),
-        writer: std::env::current_exe()?,
-        scratch,
         disks,
+        writer_speed: Speed::measure(&truth, &mut undisturbed)?,
+        import_speed: Speed::measure(&truth, &mut import)?,
+        writer,
+        scratch,
     };
+    fs::remove_dir_all(&measured)?;
     let (total, next, failed) = (Mutex::new(Tally::default()), AtomicU64::new(0), AtomicU64::new(0));
     let began = Instant::now();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -150,7 +185,11 @@ fn harness(cloud: &str, binary: &str, runs: &str, seed: &str, scratch: &str) -> 
         tally.wrong,
         began.elapsed().as_secs_f64()
     );
-    ensure!(failed == 0, "{failed} of {runs} runs failed; their folders are kept in `{}`", harness.scratch.display());
+    ensure!(
+        failed == 0,
+        "{failed} of {runs} runs failed; their folders are kept in `{}`",
+        harness.scratch.display()
+    );
     Ok(())
 }
 
@@ -201,7 +240,7 @@ impl Run<'_> {
         let looks = std::thread::scope(|scope| {
             let watched = self.random.one_in(3);
             let watcher = watched.then(|| scope.spawn(|| watch(&store, &truth, seed, &stop)));
-            let usual = Duration::from_millis(30) + Duration::from_nanos(40) * u32::try_from(truth.bytes()).unwrap_or(u32::MAX);
+            let usual = self.harness.writer_speed.time_for(truth.bytes());
             let written = self.write_disturbed(&store, disk.as_ref(), usual, &|run, fault| {
                 let mut command = fault.command(&run.harness.writer);
                 run.writer_arguments(&mut command, &store, false);
@@ -228,7 +267,7 @@ impl Run<'_> {
         let logs = product::logs(self.folder);
         let truth = self.truth.clone();
         truth.write(&logs)?;
-        let usual = Duration::from_millis(200) + Duration::from_nanos(150) * u32::try_from(truth.bytes()).unwrap_or(u32::MAX);
+        let usual = self.harness.import_speed.time_for(truth.bytes());
         let import = |run: &mut Self, fault: Fault| {
             let mut command = fault.command(&run.harness.binary);
             product::import(&mut command, &store, &logs, run.random.next());
@@ -252,8 +291,9 @@ impl Run<'_> {
         command: &dyn Fn(&mut Self, Fault) -> Command,
     ) -> Result<()> {
         let small = disk.is_some() && !self.is_grown();
-        for _ in 0..self.random.size(1, 6) {
-            let fault = Fault::choose(&mut self.random, usual);
+        for _ in 0..self.random.size(1, 8) {
+            // Each goes on where the one before it was struck.
+            let fault = Fault::choose(&mut self.random, usual / 2);
             let command = command(self, fault);
             let end = suffer(command, fault, store, small)?;
             match end {
@@ -311,13 +351,19 @@ impl Run<'_> {
     fn refuse_second_writer(&mut self, store: &Path) -> Result<()> {
         let mut command = Command::new(&self.harness.writer);
         self.writer_arguments(&mut command, store, true);
-        let mut holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut holder =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut line = String::new();
         BufReader::new(holder.stdout.take().context("stdout is piped")?).read_line(&mut line)?;
         let outcome = match line.trim() {
             "open" => {
                 self.tally.refused_writers += 1;
-                product::second_writer_is_refused(&self.harness.binary, store, &self.harness.cloud, holder.id())
+                product::second_writer_is_refused(
+                    &self.harness.binary,
+                    store,
+                    &self.harness.cloud,
+                    holder.id(),
+                )
             }
             // The disk was too small to open a store.
             _ => Ok(()),

@@ -33,14 +33,20 @@ pub(crate) fn cut_files(logs: &Path, truth: &Truth, random: &mut Random) -> Resu
         // Compressed ones are written at once.
         if path.exists() && random.one_in(2) {
             let length = fs::metadata(&path)?.len();
-            fs::File::options().write(true).open(&path)?.set_len(random.below(length))?;
+            fs::File::options().write(true).open(&path)?.set_len(1 + random.below(length))?;
         }
     }
     Ok(())
 }
 
 /// Against the files, and against a store whose import nobody disturbed.
-pub(crate) fn compare(binary: &Path, store: &Path, logs: &Path, truth: &Truth, random: &mut Random) -> Result<Account> {
+pub(crate) fn compare(
+    binary: &Path,
+    store: &Path,
+    logs: &Path,
+    truth: &Truth,
+    random: &mut Random,
+) -> Result<Account> {
     let undisturbed = logs.with_file_name("undisturbed");
     let mut command = Command::new(binary);
     import(&mut command, &undisturbed, logs, 0);
@@ -50,7 +56,8 @@ pub(crate) fn compare(binary: &Path, store: &Path, logs: &Path, truth: &Truth, r
     files_are_stored(&expected, truth)?;
     let account = settle_accounts(store, &expected, random)?;
     for checkpoint in Reader::open(store)?.checkpoints() {
-        let state = ingest::Checkpoint::from_bytes(&checkpoint.state).context("a checkpoint that cannot be read")?;
+        let state =
+            ingest::Checkpoint::from_bytes(&checkpoint.state).context("a checkpoint that cannot be read")?;
         ensure!(state.half == 0, "a checkpoint stands in the middle of a line");
     }
     let (counted, wanted) = (requests(binary, store)?, requests(binary, &undisturbed)?);
@@ -70,7 +77,12 @@ fn stored_truth(store: &Path) -> Result<Truth> {
 
 /// Byte for byte, save for secrets, which are never stored.
 fn files_are_stored(stored: &Truth, files: &Truth) -> Result<()> {
-    ensure!(stored.files.len() == files.files.len(), "{} sources of {} files", stored.files.len(), files.files.len());
+    ensure!(
+        stored.files.len() == files.files.len(),
+        "{} sources of {} files",
+        stored.files.len(),
+        files.files.len()
+    );
     for (path, lines) in &files.files {
         let of_path = |name: &&String| name.trim_end_matches(".gz").ends_with(path.as_str());
         let name = stored.files.keys().find(of_path).with_context(|| format!("`{path}` is not stored"))?;
@@ -90,7 +102,11 @@ pub(crate) fn second_writer_is_refused(binary: &Path, store: &Path, logs: &Path,
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let named = said.contains(&format!("process {holder};"));
-    ensure!(output.status.code() == Some(74) && named, "the second writer ended with {}: {said}", output.status);
+    ensure!(
+        output.status.code() == Some(74) && named,
+        "the second writer ended with {}: {said}",
+        output.status
+    );
     Ok(())
 }
 

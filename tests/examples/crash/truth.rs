@@ -27,13 +27,16 @@ impl Truth {
         let mut random = Random::new(seed);
         let mut paths = Vec::new();
         list(&cloud.join("logs"), &mut paths)?;
+        // Most files are small ones of libvirt.
+        let long: Vec<PathBuf> = paths.iter().filter(|path| is_long(path)).cloned().collect();
         let mut truth = Self::default();
-        for _ in 0..random.size(3, 9) {
-            let path = random.pick(&paths);
+        for _ in 0..random.size(2, 7) {
+            let path = if random.one_in(4) { random.pick(&paths) } else { random.pick(&long) };
             let content = fs::read(path).with_context(|| format!("failed to read `{}`", path.display()))?;
-            let lines: Vec<&[u8]> = content.strip_suffix(b"\n").unwrap_or(&content).split(|byte| *byte == b'\n').collect();
+            let lines: Vec<&[u8]> =
+                content.strip_suffix(b"\n").unwrap_or(&content).split(|byte| *byte == b'\n').collect();
             let first = random.size(0, lines.len());
-            let wanted = random.size(1, 4000);
+            let wanted = random.size(1, 5000);
             let name = path.strip_prefix(cloud).unwrap_or(path).display().to_string();
             let slice = lines.iter().skip(first).take(wanted).map(|line| line.to_vec());
             truth.files.insert(name, slice.collect());
@@ -76,6 +79,10 @@ impl Truth {
         let first = random.size(0, every);
         all.into_iter().skip(first).step_by(every).collect()
     }
+}
+
+fn is_long(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() > 100_000)
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

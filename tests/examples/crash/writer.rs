@@ -45,14 +45,18 @@ struct Text<'a> {
 /// `wait` says that the store is open and goes on when standard input ends.
 pub(crate) fn run(store: &Path, truth: &Truth, seed: u64, wait: bool) -> Result<()> {
     let mut random = Random::new(seed);
-    let options = Options { segment_bytes: random.size(4 << 10, 256 << 10), draft_bytes: random.size(2 << 10, 64 << 10) };
+    let options = Options {
+        segment_bytes: random.size(4 << 10, 256 << 10),
+        draft_bytes: random.size(2 << 10, 64 << 10),
+    };
     let mut writer = Writer::open(store, options)?;
     if wait {
         let mut stdout = std::io::stdout();
         writeln!(stdout, "open").and_then(|()| stdout.flush())?;
         std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     }
-    let mut texts: Vec<Text<'_>> = truth.files.iter().map(|(path, lines)| resume(&writer, path, lines)).collect();
+    let mut texts: Vec<Text<'_>> =
+        truth.files.iter().map(|(path, lines)| resume(&writer, path, lines)).collect();
     let (mut uncommitted, mut enough) = (0, random.size(1 << 10, 512 << 10));
     loop {
         let left: Vec<usize> = (0..texts.len()).filter(|at| !texts[*at].is_done()).collect();
@@ -66,7 +70,8 @@ pub(crate) fn run(store: &Path, truth: &Truth, seed: u64, wait: bool) -> Result<
             let text = &texts[at];
             let number = text.done.lines;
             let stored = text.source.map(|source| reader.at(source, number..=number)).unwrap_or_default();
-            let same = number == 0 || stored.iter().map(|(line, _)| &line.text).eq([&text.lines[account::row(number)]]);
+            let same = number == 0
+                || stored.iter().map(|(line, _)| &line.text).eq([&text.lines[account::row(number)]]);
             anyhow::ensure!(same, "line {number} of `{}` is not found before it is committed", text.path);
         }
         if uncommitted > enough {
@@ -96,9 +101,8 @@ fn commit(writer: &mut Writer, texts: &[Text<'_>], random: &mut Random) -> Resul
 }
 
 fn resume<'a>(writer: &Writer, path: &'a str, lines: &'a [Vec<u8>]) -> Text<'a> {
-    let of_path = |checkpoint: &&Checkpoint| {
-        writer.source(checkpoint.source).is_some_and(|source| source.path == path)
-    };
+    let of_path =
+        |checkpoint: &&Checkpoint| writer.source(checkpoint.source).is_some_and(|source| source.path == path);
     let known = writer.checkpoints().iter().find(of_path);
     let done = known.and_then(|known| Progress::from_bytes(&known.state)).unwrap_or_default();
     let mut text = Text { path, lines, source: known.map(|known| known.source), done, head: None };
@@ -121,7 +125,8 @@ impl Text<'_> {
         });
         let first = self.done.lines + 1;
         let last = (self.done.lines + random.below(400) + 1).min(self.lines.len() as u64);
-        let mut rows: Vec<(Line, Annotation)> = (first..=last).map(|number| (self.line(number), self.annotate(number))).collect();
+        let mut rows: Vec<(Line, Annotation)> =
+            (first..=last).map(|number| (self.line(number), self.annotate(number))).collect();
         self.done = Progress { lines: last, half: false };
         if random.one_in(4) && !self.is_done() {
             let mut line = self.line(last + 1);
@@ -171,4 +176,3 @@ fn written_time(text: &[u8]) -> Option<Timestamp> {
     let seconds = (day * 12 + hour / 2) * 86_400 + hour * 3600 + number(14, 16)? * 60 + number(17, 19)?;
     Some(Timestamp::from_nanos((1_700_000_000 + seconds) * 1_000_000_000 + number(20, 23)? * 1_000_000))
 }
-
