@@ -81,28 +81,28 @@ pub(crate) fn order(event: &Event) -> (Option<Timestamp>, &str, u64) {
     (event.timestamp, event.source.path.as_str(), event.line)
 }
 
-/// The lines that carry the request id themselves.
-pub(crate) fn own(request: &Id, evidence: &impl Evidence) -> Gathered {
+pub(crate) fn gather(request: &Id, evidence: &impl Evidence) -> Gathered {
     let mut gathered = Gathered::default();
-    add_own(&mut gathered, request, evidence);
-    gathered
-}
-
-/// With what the request's calls and resources have to tell.
-pub(crate) fn follow(mut gathered: Gathered, request: &Id, evidence: &impl Evidence) -> Gathered {
+    add_own(&mut gathered, request, &evidence.with_id(request, TimeRange::ALL));
     add_calls(&mut gathered, evidence);
     add_named_calls(&mut gathered, request, evidence);
     add_resources(&mut gathered, request, evidence);
     gathered
 }
 
-/// Lines that carry the request id themselves.
-fn add_own(gathered: &mut Gathered, request: &Id, evidence: &impl Evidence) {
-    let events: Vec<_> = evidence.with_id(request, TimeRange::ALL);
-    let owner = owner_of(&events, request);
-    let unauthenticated = is_short_lived(&events);
+/// The request's own lines alone, as far as they tell how it went.
+pub(crate) fn told(request: &Id, evidence: &impl Evidence) -> Gathered {
+    let mut gathered = Gathered::default();
+    add_own(&mut gathered, request, &evidence.told(request));
+    gathered
+}
+
+/// The lines that carry the request id themselves.
+fn add_own(gathered: &mut Gathered, request: &Id, events: &[Arc<Event>]) {
+    let owner = owner_of(events, request);
+    let unauthenticated = is_short_lived(events);
     let via = || Some(request.clone());
-    for event in &events {
+    for event in events {
         let context = &event.context;
         let (kind, confidence) = if context.anonymous && !unauthenticated {
             continue;

@@ -79,33 +79,23 @@ pub fn judge_request(request: &Id, evidence: &impl Evidence, baseline: &Baseline
     judge_alone(request, evidence, baseline, true)
 }
 
-/// Like [`judge_request`], but a request whose own lines tell that it went well is not followed any further: for going
-/// through many requests.
+/// Like [`judge_request`], but a request whose own lines tell briefly that it went well is not followed any further: for
+/// going through many requests.
 pub fn judge_briefly(request: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Case {
-    let own = gather::own(request, evidence);
-    let course = course(request, &own.sorted(), &own.resources);
+    let told = gather::told(request, evidence);
+    let course = course(request, &told.sorted(), &told.resources);
     if course.outcome == Outcome::Succeeded {
-        return case(request, course, &own, baseline);
+        return case(request, course, &told, baseline);
     }
-    judge_gathered(request, own, evidence, baseline, true)
+    judge_request(request, evidence, baseline)
 }
 
 /// `follow` tells whether to look for an earlier request that explains this one.
 fn judge_alone(request: &Id, evidence: &impl Evidence, baseline: &Baseline, follow: bool) -> Case {
-    judge_gathered(request, gather::own(request, evidence), evidence, baseline, follow)
-}
-
-fn judge_gathered(
-    request: &Id,
-    own: Gathered,
-    evidence: &impl Evidence,
-    baseline: &Baseline,
-    follow: bool,
-) -> Case {
-    let mut gathered = gather::follow(own, request, evidence);
+    let mut gathered = gather::gather(request, evidence);
     let events = gathered.sorted();
     let course = course(request, &events, &gathered.resources);
-    if course.outcome == Outcome::Failed {
+    if course.outcome == Outcome::Failed && !course.looked_in_vain {
         add_troubles(&mut gathered, evidence);
         if follow {
             add_predecessor(&mut gathered, request, &events, evidence, baseline);

@@ -49,6 +49,12 @@ impl Evidence for Memory {
         self.by_id.get(id).map(|events| events.iter().filter(within).cloned().collect()).unwrap_or_default()
     }
 
+    fn told(&self, id: &Id) -> Vec<Arc<Event>> {
+        let mut events = self.with_id(id, TimeRange::ALL);
+        events.retain(|event| event.severity != Severity::Debug && event.notification.is_none());
+        events
+    }
+
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
         let troubles = self.troubles.read().unwrap_or_else(PoisonError::into_inner);
         troubles.range(range.start..=range.end).flat_map(|(_, events)| events.iter().cloned()).collect()

@@ -17,6 +17,8 @@ pub(crate) struct Course {
     pub(crate) last_word: Option<Arc<Event>>,
     /// What the front door said just before it refused.
     pub(crate) door_words: Option<Arc<Event>>,
+    /// Something was looked for that does not exist: clients do so all the time, to find things by their names.
+    pub(crate) looked_in_vain: bool,
     /// Hosts that were tried, in this order.
     tried: Vec<String>,
 }
@@ -58,8 +60,10 @@ pub(crate) fn course(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &
         Outcome::Failed => final_failures().next().or(last_word.as_ref()).and_then(|event| event.timestamp),
         Outcome::Succeeded | Outcome::Unfinished => None,
     };
+    let looked_in_vain = answered_door(id, events)
+        .is_some_and(|(_, exchange)| !exchange.changes() && exchange.status == Some(404));
     let tried = marks(events, Mark::Attempted).filter_map(|(event, _)| event.host.clone()).collect();
-    Course { request, outcome, failed_at, last_word, door_words, tried }
+    Course { request, outcome, failed_at, last_word, door_words, looked_in_vain, tried }
 }
 
 fn request(id: &model::Id, events: &[(Arc<Event>, Link)], resources: &[Mention]) -> Request {

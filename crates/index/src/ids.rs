@@ -78,6 +78,38 @@ impl IdsWriter {
     }
 }
 
+/// Says of most ids that are not in a table that they are not, without a look at it: a Bloom filter of two bits an id.
+pub(crate) struct Filter {
+    bits: Vec<u64>,
+}
+
+impl Filter {
+    const BITS_PER_ID: usize = 10;
+
+    fn of(hashes: &[u32]) -> Self {
+        let words = (hashes.len() * Self::BITS_PER_ID / 64).max(1).next_power_of_two();
+        let mut filter = Self { bits: vec![0; words] };
+        for &hash in hashes {
+            for (word, bit) in filter.places(hash) {
+                filter.bits[word] |= bit;
+            }
+        }
+        filter
+    }
+
+    pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        self.places(short(hash)).into_iter().all(|(word, bit)| self.bits[word] & bit != 0)
+    }
+
+    fn places(&self, hash: u32) -> [(usize, u64); 2] {
+        let spread = u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        [spread, spread.rotate_left(32)].map(|hash| {
+            let word = usize::try_from(hash >> 6).unwrap_or(usize::MAX) & (self.bits.len() - 1);
+            (word, 1 << (hash & 63))
+        })
+    }
+}
+
 /// Where the pages lie, and the first hash of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Pages {
@@ -101,6 +133,19 @@ impl Pages {
             });
         }
         Ok(blocks)
+    }
+
+    /// A filter of all ids, for a table that is asked again and again; an error when a page is damaged.
+    pub(crate) fn filter(&self, file: &File) -> io::Result<Filter> {
+        let mut hashes = Vec::new();
+        for page in 0..self.fences.len() {
+            each_pair(&self.read(file, page)?, |pair| {
+                hashes.push(pair.hash);
+                true
+            });
+        }
+        hashes.dedup();
+        Ok(Filter::of(&hashes))
     }
 
     /// All pairs of a page, in order.

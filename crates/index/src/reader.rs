@@ -97,11 +97,17 @@ impl Reader {
     /// Every event of which a line names the id, in order of time. A head's time decides whether it is in the range;
     /// what has no time is.
     pub fn lines_with(&self, id: &Id, range: TimeRange) -> Vec<StoredEvent> {
-        self.events(self.places_with(id, range), range)
+        self.events(self.places_with(id, range, |_| true), range)
     }
 
-    /// Where the events stand that [`Self::lines_with`] gives; some may turn out to lie outside of the range.
-    pub fn places_with(&self, id: &Id, range: TimeRange) -> BTreeSet<Place> {
+    /// Where the events stand that [`Self::lines_with`] gives, as far as the lines that name the id are `wanted`; some may
+    /// turn out to lie outside of the range.
+    pub fn places_with(
+        &self,
+        id: &Id,
+        range: TimeRange,
+        wanted: impl Fn(&Annotation) -> bool,
+    ) -> BTreeSet<Place> {
         let view = self.view();
         let hash = id.stable_hash();
         let mut places = BTreeSet::new();
@@ -114,9 +120,9 @@ impl Reader {
                 let Some(block) = self.block_with_text(&found) else { continue };
                 let rows = block.rows_with(id).into_iter();
                 let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
-                places.extend(
-                    alive.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }),
-                );
+                let told = alive.filter(|row| wanted(&block.rows.annotations[*row]));
+                places
+                    .extend(told.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }));
             }
         }
         places

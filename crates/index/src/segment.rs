@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use model::{Annotation, TimeRange, Timestamp};
@@ -16,6 +17,7 @@ use crate::block::{self, Block};
 use crate::counts::{self, CountsAt};
 use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, Span, checksum};
 use crate::footer;
+use crate::ids::{Filter, Pages};
 use crate::manifest::{SegmentInfo, SourceId};
 use crate::open_segment::OpenSegment;
 use crate::table::{Table, wrong};
@@ -51,6 +53,9 @@ pub(crate) struct Stored {
     formats: Arc<[&'static str]>,
     directory: OnceLock<Result<Directory, Damage>>,
     words: OnceLock<Result<Words, Damage>>,
+    /// How often somebody has asked for an id.
+    asked: AtomicUsize,
+    filter: OnceLock<Option<Filter>>,
 }
 
 pub(crate) struct Directory {
@@ -226,6 +231,9 @@ impl Segment {
         match self {
             Self::Committed(stored) => {
                 let ids = &stored.directory()?.footer.ids;
+                if stored.filter(ids).is_some_and(|filter| !filter.may_hold(hash)) {
+                    return Ok(Vec::new());
+                }
                 ids.look_up(&stored.file, hash).map_err(|error| Damage {
                     path: blocks_path(&stored.folder),
                     what: format!("{error}; lines that name an id may be missing from the answers"),
@@ -314,7 +322,19 @@ impl Stored {
             formats: Arc::clone(formats),
             directory: OnceLock::new(),
             words: OnceLock::new(),
+            asked: AtomicUsize::new(0),
+            filter: OnceLock::new(),
         })
+    }
+
+    /// For whoever asks for many ids; none while a few are asked for, or when a page is damaged.
+    fn filter(&self, ids: &Pages) -> Option<&Filter> {
+        // To make a filter costs as much as to look for so many ids.
+        const MANY: usize = 1000;
+        if self.asked.fetch_add(1, Ordering::Relaxed) < MANY {
+            return None;
+        }
+        self.filter.get_or_init(|| ids.filter(&self.file).ok()).as_ref()
     }
 
     /// Read when it is needed for the first time.

@@ -108,6 +108,9 @@ impl Annotator {
         {
             return (format, header);
         }
+        if current.is_some() && has_no_prefix(text) {
+            return (Format::Plain, Format::Plain.read(text).unwrap_or_default());
+        }
         let others = Format::ALL.into_iter().filter(|format| Some(*format) != sticky);
         for format in others {
             let Some(header) = format.read(text) else { continue };
@@ -156,6 +159,15 @@ impl Annotator {
             self.heads.open(key, head);
         }
         head
+    }
+}
+
+/// No format begins a line like this, and dumps of options, tracebacks and XML do by the hundred.
+fn has_no_prefix(text: &str) -> bool {
+    match text.as_bytes() {
+        [b' ' | b'\t', ..] => true,
+        [b'<', next, ..] => next.is_ascii_alphabetic() || *next == b'/',
+        _ => false,
     }
 }
 

@@ -35,8 +35,8 @@ struct Lessons {
 }
 
 impl Lessons {
-    const FIRST: u64 = 1000;
-    const ONE_IN: u64 = 16;
+    const FIRST: u64 = 400;
+    const ONE_IN: u64 = 32;
 
     fn next(&mut self) -> bool {
         self.taken += 1;

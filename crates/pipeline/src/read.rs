@@ -167,11 +167,14 @@ impl<'a> Import<'a> {
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        let message = line.text.get(text.annotator.message_start()..).unwrap_or_default();
-        let glance = self.knowledge.glance(message);
-        annotation.notable = annotation.severity < Severity::Warning && glance.notable;
-        if glance.opens && annotation.continues.is_none() {
-            self.open(text, &line, &annotation);
+        // Nothing that breaks, begins or ends is told at DEBUG alone, and it is half of all lines where it is on.
+        if annotation.severity != Severity::Debug {
+            let message = line.text.get(text.annotator.message_start()..).unwrap_or_default();
+            let glance = self.knowledge.glance(message);
+            annotation.notable = annotation.severity < Severity::Warning && glance.notable;
+            if glance.opens && annotation.continues.is_none() {
+                self.open(text, &line, &annotation);
+            }
         }
         (line, annotation)
     }

@@ -89,7 +89,7 @@ impl Engine {
     }
 
     fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
-        let mut places = self.reader.places_with(id, TimeRange::ALL);
+        let mut places = self.reader.places_with(id, TimeRange::ALL, |_| true);
         let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
         if let Answer::Found(case) = correlate::judge(id, &evidence, &self.baseline) {
             let sources: HashMap<_, _> =

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use correlate::Evidence;
 use index::{Place, Reader};
 use lru::LruCache;
-use model::{Event, Id, Severity, TimeRange};
+use model::{Annotation, Event, Id, Severity, TimeRange};
 use parse::Knowledge;
 
 /// All that was ever written, parsed again as it is asked for.
@@ -49,7 +49,12 @@ impl<'a> StoreEvidence<'a> {
 
 impl Evidence for StoreEvidence<'_> {
     fn with_id(&self, id: &Id, range: TimeRange) -> Vec<Arc<Event>> {
-        self.events(self.reader.places_with(id, range), range)
+        self.events(self.reader.places_with(id, range, |_| true), range)
+    }
+
+    fn told(&self, id: &Id) -> Vec<Arc<Event>> {
+        let brief = |line: &Annotation| line.severity != Severity::Debug && line.format != "notification";
+        self.events(self.reader.places_with(id, TimeRange::ALL, brief), TimeRange::ALL)
     }
 
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
