@@ -247,6 +247,8 @@ impl BlocksFile {
         let Self { path, out, entries, .. } = self;
         let file = out.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
         file.sync_all().map_err(StoreError::io("sync", &path))?;
+        // tantivy syncs its files, and renames the last one afterwards.
+        sync_folder(&words)?;
         sync_folder(folder)?;
         folder.parent().map_or(Ok(()), sync_folder)?;
         Ok(SegmentInfo { disk: size_of(folder), ..info(number, day, &entries) })

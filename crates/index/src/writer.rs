@@ -82,7 +82,11 @@ impl Writer {
         refuse_other_folders(store)?;
         let lock = lock(store)?;
         let manifest = match Manifest::read(store) {
-            Err(StoreError::Missing { .. }) => Manifest::default(),
+            Err(StoreError::Missing { .. }) => {
+                // Or else a power failure could take the whole store, commits and all.
+                sync_folder(&store.join(".."))?;
+                Manifest::default()
+            }
             other => other?,
         };
         for folder in ["segments", "summaries"] {
