@@ -12,6 +12,11 @@ use crate::codec::{Decoder, Encoder};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub(crate) u32);
 
+impl SourceId {
+    /// Of what belongs to none any more.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
 /// How far a source was read, in the words of whoever reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {

@@ -210,8 +210,13 @@ impl<'a> Merge<'a> {
         let mut current = None;
         for (place, input) in self.places()? {
             self.go_on()?;
-            if current != Some(place.source) && !draft.is_empty() {
-                let source = current.unwrap_or(place.source);
+            let block = self.read(&self.inputs[input], place.block)?;
+            let Some((first, _)) = block.first() else { continue };
+            // What lies between may be in a segment of another size. No block goes over it, or else that one's blocks
+            // would lie in the middle of it when they are put together.
+            let goes_on = current == Some(place.source)
+                && draft.rows.numbers.last().is_none_or(|last| last + 1 == first.number);
+            if let (false, Some(source)) = (goes_on || draft.is_empty(), current) {
                 writer.add(source, &std::mem::take(&mut draft), &mut formats)?;
             }
             current = Some(place.source);

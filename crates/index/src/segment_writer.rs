@@ -225,10 +225,12 @@ impl BlocksFile {
     ) -> Result<SegmentInfo, StoreError> {
         let tables = self.written;
         let words = words_path(folder);
-        let mut places: Vec<Place> = (0..)
-            .zip(&self.entries)
-            .map(|(block, entry)| Place { source: entry.source, line: entry.first, block })
-            .collect();
+        let place = |(block, entry): (u32, &Entry)| match entry.dead_from > entry.first {
+            true => Place { source: entry.source, line: entry.first, block },
+            // Whoever looks for a line takes the last block that begins before it: this one must not stand in the way.
+            false => Place { source: SourceId::NONE, line: entry.first, block },
+        };
+        let mut places: Vec<Place> = (0..).zip(&self.entries).map(place).collect();
         places.sort_unstable();
         self.carried.sort_unstable();
         self.write(&table::encode::<Entry, ENTRY_BYTES>(&self.entries))?;
