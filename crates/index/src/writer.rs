@@ -12,7 +12,7 @@ use crate::codec::{Decoder, Encoder};
 use crate::compaction::Compaction;
 use crate::fresh::{Fresh, Garbage, snapshot_number};
 use crate::manifest::{Dead, Manifest, sync_folder, write_synced};
-use crate::merge;
+use crate::merge::{self, Expected};
 use crate::open_segment::OpenSegment;
 use crate::segment;
 use crate::segment_writer::SegmentWriter;
@@ -176,7 +176,7 @@ impl Writer {
             let path = summary_path(&self.store, number);
             fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
         }
-        self.start_merge();
+        self.start_merge(Expected::More);
         Ok(())
     }
 
@@ -185,7 +185,7 @@ impl Writer {
     pub fn settle(&mut self) -> Result<(), StoreError> {
         self.commit(Vec::new())?;
         loop {
-            self.start_merge();
+            self.start_merge(Expected::NoneOfThePast);
             if !self.compaction.is_running() {
                 return self.commit(Vec::new());
             }
@@ -269,6 +269,7 @@ impl Writer {
 
     fn publish(&mut self) -> Result<(), StoreError> {
         self.manifest.publish(&self.store)?;
+        self.compaction.count_commit();
         self.changed = false;
         self.committed = numbers(&self.manifest);
         self.garbage.collect();
@@ -351,14 +352,14 @@ impl Writer {
             self.manifest.segments.push(segment.finish()?);
             self.manifest.segments.sort_by_key(|segment| segment.number);
             self.take_merged(self.compaction.lags(&self.manifest.segments));
-            self.start_merge();
+            self.start_merge(Expected::More);
         }
         Ok(())
     }
 
-    fn start_merge(&mut self) {
+    fn start_merge(&mut self, expected: Expected) {
         let Self { store, manifest, compaction, .. } = self;
-        compaction.start(store, manifest);
+        compaction.start(store, manifest, expected);
     }
 
     /// Puts the outcome of a merge into the next manifest.
