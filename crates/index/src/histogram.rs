@@ -74,7 +74,7 @@ impl Reader {
         let view = self.view();
         let fitting: Vec<bool> = view.sources.iter().map(|source| filter.fits_source(source)).collect();
         // By source rather than by name while counting: names are compared once for each at the end.
-        let mut sums = HashMap::<(i64, u64), u64>::new();
+        let mut sums = HashMap::<(i64, u64), i64>::new();
         let step = i64::from(step_minutes.max(1));
         let fine = filter.is_fine() || matches!(by, Dimension::Template | Dimension::Signature);
         self.each_count(&view, range, fine, &mut |key, count| {
@@ -91,7 +91,10 @@ impl Reader {
         });
         let mut named = BTreeMap::<(Timestamp, Value), u64>::new();
         for ((minute, part), count) in sums {
-            *named.entry((time_of(minute), value(&view, by, part))).or_default() += count;
+            // What is below zero belongs to a day that was dropped.
+            if let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) {
+                *named.entry((time_of(minute), value(&view, by, part))).or_default() += count;
+            }
         }
         named.into_iter().map(|((time, value), count)| (time, value, count)).collect()
     }
@@ -118,7 +121,7 @@ impl Reader {
                 services: BTreeSet::new(),
                 example: None,
             });
-            pattern.count += count;
+            pattern.count = pattern.count.saturating_add_signed(count);
             pattern.severity = pattern.severity.max(key.severity());
             pattern.first = pattern.first.min(minute);
             pattern.last = pattern.last.max(minute);
@@ -142,7 +145,7 @@ impl Reader {
         patterns
     }
 
-    fn each_count(&self, view: &View, range: TimeRange, fine: bool, visit: &mut dyn FnMut(Key, u64)) {
+    fn each_count(&self, view: &View, range: TimeRange, fine: bool, visit: &mut dyn FnMut(Key, i64)) {
         for segment in &view.segments {
             let time = segment.time();
             if time.start <= range.end && range.start <= time.end {

@@ -10,7 +10,7 @@ use zstd::bulk::Compressor;
 
 use crate::StoreError;
 use crate::block::{self, Draft};
-use crate::counts::{self, Counts, CountsAt};
+use crate::counts::{self, Counts, CountsAt, Key};
 use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, carried, spans};
 use crate::footer;
 use crate::ids::{IdsWriter, Pages, Pair, short};
@@ -94,6 +94,11 @@ impl SegmentWriter {
                 entry.dead_from = entry.dead_from.min(from);
             }
         }
+    }
+
+    /// What was counted of half a line.
+    pub(crate) fn take_back(&mut self, half: Key) {
+        Arc::make_mut(&mut self.counts).take_back(half);
     }
 
     /// What there is so far.

@@ -10,8 +10,9 @@ use model::{Annotation, Line, Source, Timestamp};
 use crate::block::Draft;
 use crate::codec::{Decoder, Encoder};
 use crate::compaction::Compaction;
+use crate::counts::Key;
 use crate::fresh::{Fresh, Garbage, snapshot_number};
-use crate::manifest::{Dead, Manifest, sync_folder, write_synced};
+use crate::manifest::{Dead, End, Manifest, sync_folder, write_synced};
 use crate::merge::{self, Expected};
 use crate::open_segment::OpenSegment;
 use crate::segment;
@@ -126,7 +127,7 @@ impl Writer {
     pub fn add_source(&mut self, source: &Source) -> SourceId {
         let id = u32::try_from(self.manifest.sources.len()).expect("fewer than four thousand million files");
         self.manifest.sources.push(source.clone());
-        self.manifest.ends.push(0);
+        self.manifest.ends.push(End::default());
         self.changed = true;
         SourceId(id)
     }
@@ -235,14 +236,17 @@ impl Writer {
         let mut manifest = self.manifest.clone();
         if !drafts.is_empty() {
             // Half lines whose whole is in a draft.
+            let mut halves = Vec::new();
             for (source, draft) in &drafts {
                 let first = draft.rows.numbers.first().copied().unwrap_or(u64::MAX);
-                if self.manifest.ends[source.0 as usize] >= first {
+                let end = self.manifest.ends[source.0 as usize];
+                if end.number >= first {
                     open.iter_mut().for_each(|segment| segment.supersede(*source, first));
                     manifest.dead.extend(self.dead_lines(*source, first));
+                    halves.extend(end.counted);
                 }
             }
-            open.push(OpenSegment::of_drafts(snapshot_number(), &drafts));
+            open.push(OpenSegment::of_drafts(snapshot_number(), &drafts, &halves));
         }
         Ok(Fresh { manifest, open, pin: Arc::clone(&self.garbage.pin) })
     }
@@ -287,10 +291,13 @@ impl Writer {
         let (Some(first), Some(last)) = (draft.rows.numbers.first(), draft.rows.numbers.last()) else {
             return Ok(());
         };
-        if self.manifest.ends[source.0 as usize] >= *first {
+        let counted = draft.rows.annotations.last().and_then(|annotation| Key::of(source, annotation));
+        let end = End { number: *last, counted };
+        let before = std::mem::replace(&mut self.manifest.ends[source.0 as usize], end);
+        let comes_again = before.number >= *first;
+        if comes_again {
             self.supersede(source, *first);
         }
-        self.manifest.ends[source.0 as usize] = *last;
         let day = self.partition(source, day);
         self.days.insert(source, day);
         if !self.open.contains_key(&day) {
@@ -300,6 +307,9 @@ impl Writer {
         }
         let segment = self.open.get_mut(&day).expect("it was inserted");
         segment.add(source, &draft, &mut self.manifest.formats)?;
+        if let Some(half) = before.counted.filter(|_| comes_again) {
+            segment.take_back(half);
+        }
         if segment.raw >= self.options.segment_bytes {
             self.finish_segment(day)?;
         }
