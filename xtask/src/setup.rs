@@ -35,6 +35,10 @@ const TOOLS: [Tool; 4] = [
 const REFERENCES: [Tool; 1] =
     [Tool { name: "ripgrep", probe: &["rg", "--version"], source: Source::Debian("ripgrep") }];
 
+/// Refuses system calls, and watches them.
+const TRACER: [Tool; 1] =
+    [Tool { name: "strace", probe: &["strace", "--version"], source: Source::Debian("strace") }];
+
 pub(crate) fn run(options: Options) -> Result<()> {
     options.finish()?;
     install_missing()
@@ -46,6 +50,10 @@ pub(crate) fn install_missing() -> Result<()> {
 
 pub(crate) fn install_missing_for_bench() -> Result<()> {
     install_missing_of(&REFERENCES)
+}
+
+pub(crate) fn install_missing_for_crash() -> Result<()> {
+    install_missing_of(&TRACER)
 }
 
 fn install_missing_of(tools: &[Tool]) -> Result<()> {

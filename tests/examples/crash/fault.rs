@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::random::Random;
+use crate::system_calls::Injection;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
@@ -23,24 +24,30 @@ pub(crate) enum Fault {
     SmallFiles(u64),
     /// So many files can be open.
     FewFiles(u64),
+    /// At a system call.
+    Traced(Injection),
 }
 
 impl Fault {
     /// `usual` is how long a run takes that nobody disturbs.
-    pub(crate) fn choose(random: &mut Random, usual: Duration) -> Self {
+    pub(crate) fn choose(random: &mut Random, usual: Duration, traced: bool) -> Self {
         let micros = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
-        match random.below(12) {
-            0..6 => Self::Kill(Duration::from_micros(random.below(micros))),
-            6 | 7 => Self::KillAtCommit(1 + random.below(12)),
-            8 | 9 => Self::KillBeforeCommit(random.below(12)),
+        match random.below(if traced { 20 } else { 12 }) {
+            0..6 => Self::Kill(Duration::from_micros(random.mostly_small(micros))),
+            6 | 7 => Self::KillAtCommit(1 + random.below(6)),
+            8 | 9 => Self::KillBeforeCommit(random.below(6)),
             10 => Self::SmallFiles(1 + random.below(200)),
-            _ => Self::FewFiles(8 + random.below(40)),
+            11 => Self::FewFiles(8 + random.below(40)),
+            12..16 => Self::Traced(Injection::kill(random)),
+            _ => Self::Traced(Injection::refuse(random)),
         }
     }
 
-    /// Limits are set by a shell, as only the process itself can lower its own.
-    pub(crate) fn command(self, program: &Path) -> Command {
+    /// Limits are set by a shell, as only the process itself can lower its own. `calls` is where a traced process has its
+    /// system calls written.
+    pub(crate) fn command(self, program: &Path, calls: &Path) -> Command {
         let limit = match self {
+            Self::Traced(injection) => return injection.command(program, calls),
             // The signal would end the process; ignored, the write fails.
             Self::SmallFiles(kilobytes) => {
                 format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kilobytes * 2)
@@ -54,8 +61,16 @@ impl Fault {
     }
 
     /// Whether the world failed the process, so that it may end with an error.
-    pub(crate) const fn may_fail(self) -> bool {
-        matches!(self, Self::SmallFiles(_) | Self::FewFiles(_))
+    pub(crate) fn may_fail(self) -> bool {
+        match self {
+            Self::SmallFiles(_) | Self::FewFiles(_) => true,
+            Self::Traced(injection) => !injection.is_kill(),
+            _ => false,
+        }
+    }
+
+    fn kills_itself(self) -> bool {
+        matches!(self, Self::Traced(injection) if injection.is_kill())
     }
 }
 
@@ -75,7 +90,7 @@ pub(crate) fn suffer(mut command: Command, fault: Fault, store: &Path, small_dis
         .stderr(Stdio::piped())
         .spawn()
         .context("failed to start a writer")?;
-    let killed = strike(&mut child, fault, store)?;
+    let killed = strike(&mut child, fault, store)? || fault.kills_itself();
     let mut said = String::new();
     let mut stderr = child.stderr.take().context("stderr is piped")?;
     stderr.read_to_string(&mut said)?;

@@ -8,11 +8,13 @@ mod corruption;
 mod fault;
 mod product;
 mod random;
+mod retention;
+mod system_calls;
 mod truth;
 mod writer;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -24,7 +26,11 @@ use anyhow::{Context as _, Result, ensure};
 
 use account::{settle_accounts, watch};
 use fault::{End, Fault, SmallDisk, suffer, tear};
+use index::{StoreError, verify};
+use model::Timestamp;
 use random::Random;
+use retention::Retention;
+use system_calls::{Injection, can_be_traced, was_synced};
 use truth::Truth;
 
 /// One run in so many is done with the program itself; the others with a writer that commits far more often.
@@ -34,6 +40,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
+        ["retain", store, oldest] => retain(store, oldest),
         ["writer", store, cloud, corpus, seed, wait] => write(store, cloud, corpus, seed, wait),
         [cloud, binary, runs, seed, scratch] => harness(cloud, binary, runs, seed, scratch),
         _ => Err(anyhow::anyhow!("`cargo xtask crash` knows the arguments")),
@@ -41,7 +48,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // A disk that refuses every write refuses this one too.
+            writeln!(std::io::stderr(), "error: {error:#}").unwrap_or_default();
             ExitCode::FAILURE
         }
     }
@@ -50,6 +58,11 @@ fn main() -> ExitCode {
 fn write(store: &str, cloud: &str, corpus: &str, seed: &str, wait: &str) -> Result<()> {
     let truth = Truth::choose(Path::new(cloud), corpus.parse()?)?;
     writer::run(Path::new(store), &truth, seed.parse()?, wait == "wait")
+}
+
+/// `oldest` in seconds.
+fn retain(store: &str, oldest: &str) -> Result<()> {
+    retention::run(Path::new(store), Timestamp::from_nanos(oldest.parse::<i64>()? * 1_000_000_000))
 }
 
 /// What all runs share.
@@ -62,6 +75,8 @@ struct Harness {
     scratch: PathBuf,
     /// Disks of a chosen size can be mounted.
     disks: bool,
+    /// System calls can be refused and watched.
+    traced: bool,
     /// How long an undisturbed writer takes here, and an undisturbed import.
     writer_speed: Speed,
     import_speed: Speed,
@@ -128,6 +143,10 @@ fn harness(cloud: &str, binary: &str, runs: &str, seed: &str, scratch: &str) -> 
     if !disks {
         println!("No disk can be mounted: files that cannot grow stand in for full disks.");
     }
+    let traced = can_be_traced();
+    if !traced {
+        println!("No process can be traced: refused system calls, and whether all is synced, are SKIPPED.");
+    }
     let writer = std::env::current_exe()?;
     let measured = scratch.join("measured");
     let truth = Truth::choose(Path::new(cloud), first)?;
@@ -140,6 +159,7 @@ fn harness(cloud: &str, binary: &str, runs: &str, seed: &str, scratch: &str) -> 
         cloud: cloud.into(),
         binary: binary.into(),
         disks,
+        traced,
         writer_speed: Speed::measure(&truth, &mut undisturbed)?,
         import_speed: Speed::measure(&truth, &mut import)?,
         writer,
@@ -208,7 +228,7 @@ impl Harness {
             random: Random::new(!seed),
             tally: Tally { runs: 1, ..Tally::default() },
         };
-        let outcome = if seed % PRODUCT_RUNS == 0 { run.product() } else { run.store() };
+        let outcome = if seed.is_multiple_of(PRODUCT_RUNS) { run.product() } else { run.store() };
         *total.lock().expect("nobody panics holding it") += run.tally;
         outcome?;
         ensure!(run.tally.lost + run.tally.duplicated + run.tally.wrong == 0, "{:?}", run.tally);
@@ -242,7 +262,7 @@ impl Run<'_> {
             let watcher = watched.then(|| scope.spawn(|| watch(&store, &truth, seed, &stop)));
             let usual = self.harness.writer_speed.time_for(truth.bytes());
             let written = self.write_disturbed(&store, disk.as_ref(), usual, &|run, fault| {
-                let mut command = fault.command(&run.harness.writer);
+                let mut command = fault.command(&run.harness.writer, &run.calls());
                 run.writer_arguments(&mut command, &store, false);
                 command
             });
@@ -256,7 +276,30 @@ impl Run<'_> {
             self.tally.wrong_bytes += 1;
             corruption::flip_a_byte(&store, &truth, &mut self.random)?;
         }
-        Ok(())
+        self.retain(&store)
+    }
+
+    /// Whole days are dropped, and that is disturbed too.
+    fn retain(&mut self, store: &Path) -> Result<()> {
+        let Some(oldest) = writer::some_time(&self.truth, &mut self.random) else { return Ok(()) };
+        let retention = Retention::rehearse(store, &self.folder.join("rehearsed"), oldest)?;
+        let seconds = (oldest.nanos() / 1_000_000_000).to_string();
+        for _ in 0..2 {
+            let fault = match self.harness.traced {
+                true => Fault::Traced(Injection::kill_early(&mut self.random)),
+                false => Fault::Kill(Duration::from_micros(self.random.below(20_000))),
+            };
+            let mut command = fault.command(&self.harness.writer, &self.calls());
+            command.arg("retain").arg(store).arg(&seconds);
+            let end = suffer(command, fault, store, false)?;
+            self.tally.kills += u64::from(end == End::Killed);
+            self.check_commit(store, fault)?;
+            retention.check(store, end == End::Done)?;
+        }
+        let mut command = Command::new(&self.harness.writer);
+        command.arg("retain").arg(store).arg(&seconds);
+        suffer(command, Fault::None, store, false)?;
+        retention.check(store, true)
     }
 
     /// The program itself.
@@ -269,7 +312,7 @@ impl Run<'_> {
         truth.write(&logs)?;
         let usual = self.harness.import_speed.time_for(truth.bytes());
         let import = |run: &mut Self, fault: Fault| {
-            let mut command = fault.command(&run.harness.binary);
+            let mut command = fault.command(&run.harness.binary, &run.calls());
             product::import(&mut command, &store, &logs, run.random.next());
             command
         };
@@ -279,7 +322,34 @@ impl Run<'_> {
             truth.write(&logs)?;
         }
         self.write_disturbed(&store, disk.as_ref(), usual, &import)?;
-        self.settle(|random| product::compare(&self.harness.binary, &store, &logs, &truth, random))
+        let binary = &self.harness.binary;
+        self.settle(|random| product::compare(binary, &store, &logs, &truth, random))?;
+        if self.harness.traced {
+            product::a_refused_read_is_told(binary, &store, &truth, &self.calls(), &mut self.random)?;
+        }
+        Ok(())
+    }
+
+    fn calls(&self) -> PathBuf {
+        self.folder.join("calls")
+    }
+
+    /// What is committed is whole before anybody opens the store to write, and was synced in time.
+    fn check_commit(&self, store: &Path, fault: Fault) -> Result<()> {
+        let mut committed = Vec::new();
+        match verify(store, &mut |path| committed.push(path.to_owned())) {
+            // It did not come so far.
+            Err(StoreError::Missing { .. }) => return Ok(()),
+            damage => ensure!(damage?.is_empty(), "{fault:?} left damage: {:?}", verify(store, &mut |_| ())?),
+        }
+        if matches!(fault, Fault::Traced(_)) {
+            let folders: Vec<PathBuf> = committed.iter().filter(|path| path.is_dir()).cloned().collect();
+            for folder in folders {
+                committed.extend(fault::files(&folder)?);
+            }
+            was_synced(&self.calls(), store, &committed).with_context(|| format!("{fault:?}"))?;
+        }
+        Ok(())
     }
 
     /// Starts a writer again and again, each time with another fault, and at last without.
@@ -291,19 +361,23 @@ impl Run<'_> {
         command: &dyn Fn(&mut Self, Fault) -> Command,
     ) -> Result<()> {
         let small = disk.is_some() && !self.is_grown();
-        for _ in 0..self.random.size(1, 8) {
+        for _ in 0..self.random.size(2, 12) {
             // Each goes on where the one before it was struck.
-            let fault = Fault::choose(&mut self.random, usual / 2);
+            let fault = Fault::choose(&mut self.random, usual / 2, self.harness.traced);
             let command = command(self, fault);
             let end = suffer(command, fault, store, small)?;
+            self.check_commit(store, fault)?;
             match end {
-                End::Done => {}
+                // Nothing is left to disturb.
+                End::Done => break,
                 End::Killed => self.tally.kills += 1,
                 End::Failed if fault.may_fail() => self.tally.other_errors += 1,
                 End::Failed => self.tally.full_disks += 1,
             }
             if end == End::Killed && self.random.one_in(2) {
-                self.tally.torn += tear(store, &mut self.random)?;
+                let torn = tear(store, &mut self.random);
+                // On a full disk there may be no room for what is left lying about.
+                self.tally.torn += if small { torn.unwrap_or(0) } else { torn? };
             }
         }
         if let (true, Some(disk)) = (small, disk) {

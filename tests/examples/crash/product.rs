@@ -9,6 +9,7 @@ use index::Reader;
 
 use crate::account::{Account, settle_accounts};
 use crate::random::Random;
+use crate::system_calls::Injection;
 use crate::truth::Truth;
 
 /// `culprit import`, with commits as small as the seed wants them.
@@ -52,7 +53,7 @@ pub(crate) fn compare(
     import(&mut command, &undisturbed, logs, 0);
     let status = command.stdout(Stdio::null()).status()?;
     ensure!(status.success(), "the undisturbed import ended with {status}");
-    let expected = stored_truth(&undisturbed)?;
+    let expected = Truth::stored(&undisturbed)?;
     files_are_stored(&expected, truth)?;
     let account = settle_accounts(store, &expected, random)?;
     for checkpoint in Reader::open(store)?.checkpoints() {
@@ -65,14 +66,29 @@ pub(crate) fn compare(
     Ok(account)
 }
 
-fn stored_truth(store: &Path) -> Result<Truth> {
-    let reader = Reader::open(store)?;
-    let mut truth = Truth::default();
-    for (id, source) in reader.sources() {
-        let lines = reader.at(id, 1..=u64::MAX).into_iter().map(|(line, _)| line.text);
-        truth.files.insert(source.path.clone(), lines.collect());
+/// A disk that refuses one read: the answer is whole, or the program says that it is not.
+pub(crate) fn a_refused_read_is_told(
+    binary: &Path,
+    store: &Path,
+    truth: &Truth,
+    calls: &Path,
+    random: &mut Random,
+) -> Result<()> {
+    for id in truth.some_ids(random, 1).into_keys().filter(|id| id.uuid().is_some()) {
+        let ask = |command: &mut Command| {
+            command
+                .arg("--store")
+                .arg(store)
+                .args(["lines", &id.to_string()])
+                .output()
+                .context("failed to ask")
+        };
+        let whole = ask(&mut Command::new(binary))?;
+        let refused = ask(&mut Injection::refuse_read(1 + random.below(20)).command(binary, calls))?;
+        let told = refused.stderr.len() > whole.stderr.len() || refused.status.code() != whole.status.code();
+        ensure!(refused.stdout == whole.stdout || told, "a read was refused, and the answer lacks something");
     }
-    Ok(truth)
+    Ok(())
 }
 
 /// Byte for byte, save for secrets, which are never stored.

@@ -20,6 +20,12 @@ impl Random {
         self.next() % bound.max(1)
     }
 
+    /// Below the bound, half of them below a fifth of it.
+    pub(crate) fn mostly_small(&mut self, bound: u64) -> u64 {
+        let bound = self.below(bound) + 1;
+        self.below(bound)
+    }
+
     pub(crate) fn one_in(&mut self, many: u64) -> bool {
         self.below(many) == 0
     }

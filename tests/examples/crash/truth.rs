@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use index::Reader;
 use model::{Id, scan_ids};
 
 use crate::random::Random;
 
 /// Every line, by the path that a source has, in order of their numbers, which begin with 1.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Truth {
     pub(crate) files: BTreeMap<String, Vec<Vec<u8>>>,
 }
@@ -42,6 +43,21 @@ impl Truth {
             truth.files.insert(name, slice.collect());
         }
         Ok(truth)
+    }
+
+    /// What a store holds.
+    pub(crate) fn stored(store: &Path) -> Result<Self> {
+        let reader = Reader::open(store)?;
+        let mut truth = Self::default();
+        for (id, source) in reader.sources() {
+            let lines = reader.at(id, 1..=u64::MAX).into_iter().map(|(line, _)| line.text);
+            truth.files.insert(source.path.clone(), lines.collect());
+        }
+        Ok(truth)
+    }
+
+    pub(crate) fn line_count(&self) -> usize {
+        self.files.values().map(Vec::len).sum()
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -162,10 +162,17 @@ impl Text<'_> {
             severity: if is_error { Severity::Error } else { Severity::Info },
             continues,
             defect: None,
-            notable: number % 97 == 0,
+            notable: number.is_multiple_of(97),
             template: Some(TemplateId(text.len() as u64 % 100)),
         }
     }
+}
+
+/// The time of some line.
+pub(crate) fn some_time(truth: &Truth, random: &mut Random) -> Option<Timestamp> {
+    let lines: Vec<&Vec<u8>> = truth.files.values().flatten().collect();
+    let first = random.size(0, lines.len());
+    lines.iter().skip(first).find_map(|line| written_time(line))
 }
 
 /// `2026-11-21 03:28:16.763`. Every other hour is taken for a day of its own, so that a store has segments of many days.
