@@ -1,8 +1,9 @@
 //! The project's speed in one table, each figure beside its reference.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use culprit_tests::binary::{project_root, release_binary};
 
@@ -45,9 +46,12 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
     let example = ["cargo", "run", "--quiet", "--release", "--locked", "--package", "culprit-tests"];
     let mut store = command(&[&example[..], &["--example", "measure", "--"]].concat());
     store.arg(corpus.canonicalize()?).arg(release_binary()?).arg(folder.join("scratch"));
+    // Its progress goes to standard error.
+    let store = store.stderr(Stdio::inherit()).output().context("failed to start the store's benchmark")?;
     println!("\n{:<30}{:>32}   reference", "what", "figure");
     parts.iter().for_each(|row| println!("{row}"));
-    ensure!(run_watched(store, |_| ())?, "the store's benchmark broke off, see above");
+    print!("{}", String::from_utf8_lossy(&store.stdout));
+    ensure!(store.status.success(), "the store's benchmark broke off, see above");
     Ok(())
 }
 

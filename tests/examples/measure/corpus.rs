@@ -30,6 +30,21 @@ impl Corpus {
         self.files.iter().map(|(_, length)| length).sum()
     }
 
+    /// Files of every kind that make about so many bytes together.
+    pub(crate) fn sample(&self, bytes: u64) -> Vec<&(PathBuf, u64)> {
+        let (mut seen, mut taken) = (0, 0);
+        let mut files = Vec::new();
+        for file in &self.files {
+            seen += file.1;
+            // Its share of what was seen so far is its share of everything.
+            if u128::from(taken) * u128::from(self.bytes()) <= u128::from(seen) * u128::from(bytes) {
+                taken += file.1;
+                files.push(file);
+            }
+        }
+        files
+    }
+
     /// What is given to programs that read the files.
     pub(crate) fn roots(&self) -> [PathBuf; 2] {
         ["logs", "notifications.jsonl"].map(|name| self.folder.join(name))

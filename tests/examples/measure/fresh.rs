@@ -56,15 +56,12 @@ pub(crate) fn measure(corpus: &Corpus, knowledge: &Knowledge, store: &Path) -> R
         outcome: Freshness { times: Vec::new(), bytes: 0, wall: Duration::ZERO },
     };
     let began = Instant::now();
-    for (path, _) in &corpus.files {
+    for (path, _) in corpus.sample(BYTES as u64) {
         let name = path.strip_prefix(&corpus.folder).unwrap_or(path).display().to_string();
         let mut source = knowledge.locate(&name);
         source.path = name;
         let source = ingest.writer.add_source(&source);
         ingest.file(source, path)?;
-        if ingest.outcome.bytes > BYTES {
-            break;
-        }
     }
     ingest.look()?;
     ingest.outcome.wall = began.elapsed();
@@ -84,9 +81,6 @@ impl Ingest<'_> {
             batch.push((line, annotation));
             if batch.len() == BATCH_LINES {
                 self.hand_in(source, &std::mem::take(&mut batch))?;
-                if self.outcome.bytes > BYTES {
-                    return Ok(());
-                }
             }
         }
         self.hand_in(source, &batch)
@@ -122,8 +116,11 @@ impl Ingest<'_> {
         // What is not there yet is looked for again.
         for sought in std::mem::take(&mut self.sought) {
             let (rows, named) = (reader.at(sought.source, sought.line..=sought.line), &sought.id);
-            let places =
-                if rows.is_empty() { Default::default() } else { reader.places_with(named, TimeRange::ALL) };
+            let places = if rows.is_empty() {
+                Default::default()
+            } else {
+                reader.places_with(named, TimeRange::ALL, |_| true)
+            };
             let head = rows.first().map(|(line, annotation)| annotation.continues.unwrap_or(line.number));
             if places.iter().any(|place| place.source == sought.source && Some(place.head) == head) {
                 self.outcome.times.push(sought.since.elapsed());
