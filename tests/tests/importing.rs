@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use culprit_tests::session::{RecordedCloud, Session, recorded_cloud};
 use serde_json::Value;
@@ -95,6 +96,28 @@ fn a_grown_file_adds_what_is_new() {
     assert!(before + new >= 200 && before + new <= 201, "{before} lines, then {new}");
     place.check_cause(118);
     assert_eq!(place.import(&[]), (1, 200, 0));
+}
+
+#[test]
+fn a_year_of_days_can_be_asked_with_the_usual_limit_of_open_files() {
+    let place = Place::new();
+    let line = |day: u32| {
+        let (month, day) = (1 + day / 28, 1 + day % 28);
+        format!(
+            "2026-{month:02}-{day:02} 03:28:16.763 6620 ERROR nova.compute.manager [{REFUSED}] No valid host\n"
+        )
+    };
+    let year: String = (0..300).map(line).collect();
+    place.write("controller/nova/nova-compute.log", year.as_bytes());
+    assert_eq!(place.import(&[]), (1, 300, 300));
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -S -n 64; exec \"$0\" --json lines \"$1\""])
+        .arg(&place.session.binary)
+        .arg(REFUSED)
+        .env("CULPRIT_STORE", &place.session.store)
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout.split(|byte| *byte == b'\n').count(), 301, "{output:?}");
 }
 
 #[test]

@@ -1,18 +1,27 @@
 //! The project's speed in one table, each figure beside its reference.
 
-use anyhow::{Result, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use culprit_tests::binary::release_binary;
+use anyhow::{Context as _, Result, ensure};
+
+use culprit_tests::binary::{project_root, release_binary};
 
 use crate::command::{command, run_watched};
 use crate::options::Options;
-use crate::score;
+use crate::{gen_logs, score, setup};
 
 pub(crate) const HELP: &str = "\
-Runs every benchmark, asks `why` about the recorded cloud, and prints one table. A benchmark named `regex` is the
-reference of the others in its file: the same work with the regex crate.
+Runs every benchmark, asks `why` about the recorded cloud, imports generated logs and asks about them, and prints one
+table. A benchmark named `regex` is the reference of the others in its file: the same work with the regex crate. The
+store's references are measured in the same run: a tantivy document a line, `zstd -3`, `rg` and `zgrep` on the same files.
 
-Usage: cargo xtask bench";
+Usage: cargo xtask bench [--size SIZE | --corpus DIR] [--store-only]
+
+Options:
+  --size SIZE     Generate logs of this size for the store [default: 300M]
+  --corpus DIR    Take these, which `cargo xtask gen-logs` wrote
+  --store-only    Leave the other benchmarks out";
 
 /// The median of one benchmark that counts bytes.
 #[derive(Debug, PartialEq)]
@@ -22,20 +31,55 @@ struct Throughput {
     megabytes: f64,
 }
 
-pub(crate) fn run(options: Options) -> Result<()> {
+pub(crate) fn run(mut options: Options) -> Result<()> {
+    let size: Option<String> = options.value("--size")?;
+    let corpus: Option<PathBuf> = options.value("--corpus")?;
+    let store_only = options.flag("--store-only");
     options.finish()?;
+    setup::install_missing_for_bench()?;
+    let parts = if store_only { Vec::new() } else { parts()? };
+    let folder = project_root().join("target/bench");
+    let corpus = match corpus {
+        Some(corpus) => corpus,
+        None => generated(&folder, size.as_deref().unwrap_or("300M"))?,
+    };
+    let example = ["cargo", "run", "--quiet", "--release", "--locked", "--package", "culprit-tests"];
+    let mut store = command(&[&example[..], &["--example", "measure", "--"]].concat());
+    store.arg(corpus.canonicalize()?).arg(release_binary()?).arg(folder.join("scratch"));
+    // Its progress goes to standard error.
+    let store = store.stderr(Stdio::inherit()).output().context("failed to start the store's benchmark")?;
+    println!("\n{:<30}{:>32}   reference", "what", "figure");
+    parts.iter().for_each(|row| println!("{row}"));
+    print!("{}", String::from_utf8_lossy(&store.stdout));
+    ensure!(store.status.success(), "the store's benchmark broke off, see above");
+    Ok(())
+}
+
+/// Logs of this size; those of an earlier run, when there are any.
+fn generated(folder: &Path, size: &str) -> Result<PathBuf> {
+    let corpus = folder.join(format!("logs-{size}"));
+    if !corpus.join("manifest.json").exists() {
+        let out = corpus.display().to_string();
+        gen_logs::run(Options::new(["--size", size, "--out", &out].map(str::to_owned).into()))?;
+    }
+    Ok(corpus)
+}
+
+/// What does not need much to read.
+fn parts() -> Result<Vec<String>> {
     let mut report = Vec::new();
     let benches = command(&["cargo", "bench", "--workspace", "--locked", "--bench", "*"]);
     let succeeded = run_watched(benches, |line| report.push(line.to_owned()))?;
     ensure!(succeeded, "a benchmark broke off, see above");
     let answers = score::measure(&release_binary()?, None, score::Depth::Quick)?;
 
-    println!("\n{:<28}{:>14}   reference", "what", "figure");
-    for row in rows(&throughputs(&report)) {
-        println!("{row}");
-    }
-    println!("{:<28}{:>12.3} s   at most 0.2 s", "why, whole process, p95", answers.percentile(0.95));
-    Ok(())
+    let mut rows = rows(&throughputs(&report));
+    rows.push(format!(
+        "{:<30}{:>30.3} s   at most 0.2 s",
+        "why, whole process, p95",
+        answers.percentile(0.95)
+    ));
+    Ok(rows)
 }
 
 fn rows(measured: &[Throughput]) -> Vec<String> {
@@ -46,7 +90,7 @@ fn rows(measured: &[Throughput]) -> Vec<String> {
             let times = bench.megabytes / reference.megabytes;
             format!("   {times:.1} times the regex crate's {:.0} MB/s", reference.megabytes)
         });
-        format!("{what:<28}{:>9.0} MB/s{}", bench.megabytes, reference.unwrap_or_default())
+        format!("{what:<30}{:>27.0} MB/s{}", bench.megabytes, reference.unwrap_or_default())
     };
     figures.into_iter().map(row).collect()
 }
@@ -102,7 +146,9 @@ header       fastest       │ slowest       │ median        │ mean         
         assert_eq!(measured.len(), 2, "{measured:?}");
         assert_eq!(
             rows(&measured),
-            ["header: nom                      1584 MB/s   2.0 times the regex crate's 792 MB/s"]
+            [
+                "header: nom                                          1584 MB/s   2.0 times the regex crate's 792 MB/s"
+            ]
         );
     }
 }

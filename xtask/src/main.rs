@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod ci;
 mod command;
+mod crash;
 mod fuzz;
 mod gen_logs;
 mod options;
@@ -28,11 +29,12 @@ Commands:
   test              Install what is missing, then check formatting, lints, tests, docs and filters
   setup             Install what is missing, and nothing else
   fuzz              Run every fuzz target for a minute
+  crash             Kill writers of stores at any moment and count every line afterwards
   bench             Run the benchmarks, print one table
   score             Ask about a cloud whose true causes are known, print how often the answer is right
   gen-logs          Write logs of any size: the recorded cloud scaled up, with its truth
   pack-corpus       Pack a recorded cloud into the repository's archive
-  ci                What continuous integration runs: test, score with its bars, a short fuzz
+  ci                What continuous integration runs: test, score with its bars, a few crashes, a short fuzz
 
 `cargo xtask COMMAND --help` tells more.";
 
@@ -54,6 +56,7 @@ fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
         Some("test") => (check::HELP, check::run),
         Some("setup") => (setup::HELP, setup::run),
         Some("fuzz") => (fuzz::HELP, fuzz::run),
+        Some("crash") => (crash::HELP, crash::run),
         Some("bench") => (bench::HELP, bench::run),
         Some("score") => (score::HELP, score::run),
         Some("gen-logs") => (gen_logs::HELP, gen_logs::run),

@@ -31,15 +31,36 @@ const TOOLS: [Tool; 4] = [
     Tool { name: "clippy", probe: &["cargo", "clippy", "--version"], source: Source::Rustup("clippy") },
 ];
 
+/// What only measurements are compared with.
+const REFERENCES: [Tool; 1] =
+    [Tool { name: "ripgrep", probe: &["rg", "--version"], source: Source::Debian("ripgrep") }];
+
+/// Refuses system calls, and watches them.
+const TRACER: [Tool; 1] =
+    [Tool { name: "strace", probe: &["strace", "--version"], source: Source::Debian("strace") }];
+
 pub(crate) fn run(options: Options) -> Result<()> {
     options.finish()?;
     install_missing()
 }
 
 pub(crate) fn install_missing() -> Result<()> {
-    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !works(tool.probe)).collect();
+    install_missing_of(&TOOLS)
+}
+
+pub(crate) fn install_missing_for_bench() -> Result<()> {
+    install_missing_of(&REFERENCES)
+}
+
+pub(crate) fn install_missing_for_crash() -> Result<()> {
+    install_missing_of(&TRACER)
+}
+
+fn install_missing_of(tools: &[Tool]) -> Result<()> {
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !works(tool.probe)).collect();
     if missing.is_empty() {
-        println!("Every tool is there: {}.", TOOLS.map(|tool| tool.name).join(", "));
+        let names: Vec<&str> = tools.iter().map(|tool| tool.name).collect();
+        println!("Every tool is there: {}.", names.join(", "));
     }
     for tool in missing {
         println!("{} is missing: installing it.", tool.name);

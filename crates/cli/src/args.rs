@@ -97,6 +97,12 @@ pub(crate) struct Import {
     /// The program that wrote them: `nova-compute`
     #[arg(long)]
     pub(crate) daemon: Option<String>,
+    /// Commit after so many bytes of text (for tests of what a crash leaves)
+    #[arg(long, hide = true, value_name = "BYTES")]
+    pub(crate) commit_bytes: Option<usize>,
+    /// Begin a new segment after so many bytes of text (likewise)
+    #[arg(long, hide = true, value_name = "BYTES")]
+    pub(crate) segment_bytes: Option<usize>,
 }
 
 /// Say why a request failed: the line that explains it, how it travelled, what to do

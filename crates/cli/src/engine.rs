@@ -9,7 +9,7 @@ use correlate::Answer;
 use index::{StoreError, Writer};
 use model::{Id, TimeRange, Timestamp};
 use parse::{FilterError, Finding, Knowledge};
-use pipeline::{ImportError, Zones};
+use pipeline::{ImportError, Settings, Sizes, Zones};
 use query::QueryError;
 
 use crate::args::Zone;
@@ -32,6 +32,8 @@ pub(crate) struct ImportOptions {
     pub(crate) host: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) daemon: Option<String>,
+    pub(crate) commit_bytes: Option<usize>,
+    pub(crate) segment_bytes: Option<usize>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -63,7 +65,17 @@ pub(crate) struct FilterReport {
 
 impl ImportOptions {
     pub(crate) fn new(store: PathBuf, filters: Option<PathBuf>) -> Self {
-        Self { store, filters, paths: Vec::new(), zones: Vec::new(), host: None, service: None, daemon: None }
+        Self {
+            store,
+            filters,
+            paths: Vec::new(),
+            zones: Vec::new(),
+            host: None,
+            service: None,
+            daemon: None,
+            commit_bytes: None,
+            segment_bytes: None,
+        }
     }
 }
 
@@ -135,6 +147,13 @@ pub(crate) fn import(
     let knowledge = knowledge(options.filters.as_deref())?;
     let began = Instant::now();
     let store = options.store.clone();
+    let mut sizes = Sizes::default();
+    let mut settings = Settings::default();
+    if let Some(bytes) = options.commit_bytes {
+        sizes.commit_bytes = bytes;
+        settings.batch_bytes = settings.batch_bytes.min(bytes);
+    }
+    sizes.store.segment_bytes = options.segment_bytes.unwrap_or(sizes.store.segment_bytes);
     let options = pipeline::Options {
         zones: zones(&options.zones)?,
         store: options.store,
@@ -142,7 +161,8 @@ pub(crate) fn import(
         host: options.host,
         service: options.service,
         daemon: options.daemon,
-        ..pipeline::Options::default()
+        settings,
+        sizes,
     };
     let report = pipeline::import(&options, &knowledge, progress).map_err(|error| match error {
         ImportError::Open { source } => store_failure(&store, source),

@@ -9,6 +9,7 @@ mod console;
 mod demo_logs;
 
 mod engine;
+mod open_files;
 
 mod json;
 mod render;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(stop) => return exit::after_parsing(&stop).into(),
     };
+    open_files::allow_many();
     let console = console::Console::new(&cli.globals);
     let run = || commands::run(cli, &console).unwrap_or_else(|failure| console.report(&failure));
     // The message of a panic is printed by then; what is left is to end as documented.

@@ -1,23 +1,27 @@
 //! Merges beside the writing: one thread at a time, joined when the writer goes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crate::manifest::{Manifest, SegmentInfo};
-use crate::merge::{self, Failure, Task};
+use crate::merge::{self, Expected, Failure, Task};
 
 /// More segments than these: the writer waits for a merge, rather than to let them grow without end.
 const MAX_WAITING: usize = 128;
 
+/// What the world refused (the disk was full) is tried again after so many commits.
+const RETRY_AFTER: u64 = 64;
+
 #[derive(Default)]
 pub(crate) struct Compaction {
     running: Option<Running>,
-    /// Segments that could not be put together with others; they stay as they are until the store is opened again.
-    left_alone: BTreeSet<u64>,
-    /// Why.
+    /// Segments that could not be put together with others stay as they are until there were so many commits.
+    left_alone: BTreeMap<u64, u64>,
+    commits: u64,
+    /// Why, each reason once.
     pub(crate) troubles: Vec<String>,
 }
 
@@ -35,14 +39,19 @@ impl Compaction {
         self.is_running() && segments.len() - self.left_alone.len().min(segments.len()) > MAX_WAITING
     }
 
+    pub(crate) const fn count_commit(&mut self) {
+        self.commits += 1;
+    }
+
     /// Begins a merge when one is due and none is under way.
-    pub(crate) fn start(&mut self, store: &Path, manifest: &mut Manifest) {
+    pub(crate) fn start(&mut self, store: &Path, manifest: &mut Manifest, expected: Expected) {
         if self.running.is_some() {
             return;
         }
-        let candidates =
-            manifest.segments.iter().filter(|segment| !self.left_alone.contains(&segment.number));
-        let Some(inputs) = merge::choose(candidates) else { return };
+        let is_due = |segment: &&SegmentInfo| {
+            self.left_alone.get(&segment.number).is_none_or(|until| *until <= self.commits)
+        };
+        let Some(inputs) = merge::choose(manifest.segments.iter().filter(is_due), expected) else { return };
         let task = Task {
             number: manifest.take_number(),
             dead: manifest.dead.clone(),
@@ -58,25 +67,37 @@ impl Compaction {
         self.running = Some(Running { cancel, thread });
     }
 
-    /// What a merge that has ended made of what. A merge that failed changes nothing, and is not tried again: it takes
-    /// the segment that is damaged out, or (the disk is full) all of them.
+    /// What a merge that has ended made of what. A merge that failed changes nothing. The segment that is damaged is left
+    /// alone until the store is opened again; when the world failed, all of them are for a while.
     pub(crate) fn outcome(&mut self, wait: bool) -> Option<(Task, SegmentInfo)> {
         let running = self.running.take_if(|running| wait || running.thread.is_finished())?;
         let (task, outcome) = running.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match outcome {
-            Ok(merged) => return Some((task, merged)),
+            Ok(merged) => {
+                for input in &task.inputs {
+                    self.left_alone.remove(&input.number);
+                }
+                return Some((task, merged));
+            }
             Err(Failure::Cancelled) => {}
             Err(Failure::Damaged(number, damage)) => {
-                self.left_alone.insert(number);
-                self.troubles.push(format!("{}: {}", damage.path.display(), damage.what));
+                self.left_alone.insert(number, u64::MAX);
+                self.tell(format!("{}: {}", damage.path.display(), damage.what));
             }
             Err(Failure::Store(error)) => {
-                self.left_alone.extend(task.inputs.iter().map(|input| input.number));
+                let until = self.commits + RETRY_AFTER;
+                self.left_alone.extend(task.inputs.iter().map(|input| (input.number, until)));
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                self.troubles.push(format!("{error}: {}", cause.unwrap_or_default()));
+                self.tell(format!("{error}: {}", cause.unwrap_or_default()));
             }
         }
         None
+    }
+
+    fn tell(&mut self, trouble: String) {
+        if !self.troubles.contains(&trouble) {
+            self.troubles.push(trouble);
+        }
     }
 }
 

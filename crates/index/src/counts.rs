@@ -3,7 +3,8 @@
 //!
 //! Two tables a segment, sorted by minute, in compressed chunks: a coarse one by source and level, a fine one by
 //! everything. Segments that are put together have their counts added up. Continuation lines are no events, and lines
-//! without a time are not counted. A half line that was committed counts beside the whole one that replaced it.
+//! without a time are not counted. A half line that was counted is taken back where the whole one is: sums are right,
+//! and one row of a segment may be below zero.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,10 +44,10 @@ pub(crate) struct Key {
     pub(crate) signature: u64,
 }
 
-pub(crate) type Row = (Key, u64);
+pub(crate) type Row = (Key, i64);
 
 impl Key {
-    fn of(source: SourceId, annotation: &Annotation) -> Option<Self> {
+    pub(crate) fn of(source: SourceId, annotation: &Annotation) -> Option<Self> {
         let time = annotation.timestamp.filter(|_| annotation.continues.is_none())?;
         Some(Self {
             minute: time.nanos().div_euclid(NANOS_PER_MINUTE),
@@ -74,7 +75,7 @@ pub(crate) const fn minutes(range: TimeRange) -> (i64, i64) {
 /// The counts of a segment that is being written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
-    rows: FxHashMap<Key, u64>,
+    rows: FxHashMap<Key, i64>,
     in_minute: FxHashMap<i64, u32>,
     /// Where a template was seen first: source and line.
     examples: BTreeMap<u64, (SourceId, u64)>,
@@ -96,6 +97,11 @@ impl Counts {
             self.examples.entry(key.template).or_insert((source, *number));
             *self.rows.entry(key).or_default() += 1;
         }
+    }
+
+    /// This was half a line, and the whole one is counted now.
+    pub(crate) fn take_back(&mut self, half: Key) {
+        *self.rows.entry(half).or_default() -= 1;
     }
 
     pub(crate) fn fine(&self) -> Vec<Row> {
@@ -239,7 +245,7 @@ fn encode_rows(rows: &[Row]) -> Vec<u8> {
             out.number(place as u64);
         }
     }
-    rows.iter().for_each(|(_, count)| out.number(*count));
+    rows.iter().for_each(|(_, count)| out.signed(*count));
     out.0
 }
 
@@ -266,7 +272,7 @@ fn decode_rows(bytes: &[u8]) -> Option<Vec<Row>> {
         }
     }
     for (_, number) in &mut rows {
-        *number = from.number()?;
+        *number = from.signed()?;
     }
     from.is_empty().then_some(rows)
 }
@@ -319,7 +325,7 @@ pub(crate) fn write_examples(
 /// The rows of several segments in order, a chunk of each in memory.
 pub(crate) struct MergedRows<'a> {
     inputs: Vec<(&'a File, std::slice::Iter<'a, Chunk>, std::vec::IntoIter<Row>)>,
-    heads: BTreeMap<(Key, usize), u64>,
+    heads: BTreeMap<(Key, usize), i64>,
     failed: Option<io::Error>,
 }
 
@@ -378,7 +384,7 @@ mod tests {
             template,
             signature: template / 2,
         };
-        let rows = vec![(key(-5, 1, 7), 1), (key(0, 0, 7), 2), (key(0, 1, u64::MAX), 300)];
+        let rows = vec![(key(-5, 1, 7), -1), (key(0, 0, 7), 2), (key(0, 1, u64::MAX), 300)];
         assert_eq!(decode_rows(&encode_rows(&rows)), Some(rows));
         assert_eq!(decode_rows(&encode_rows(&[])), Some(Vec::new()));
         assert_eq!(decode_rows(b"\x05oops"), None);

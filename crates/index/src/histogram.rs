@@ -92,7 +92,10 @@ impl Reader {
         });
         let mut named = BTreeMap::<(Timestamp, Value), u64>::new();
         for ((minute, part), count) in sums.finish() {
-            *named.entry((time_of(minute), value(&view, by, part))).or_default() += count;
+            // What is below zero belongs to a day that was dropped.
+            if let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) {
+                *named.entry((time_of(minute), value(&view, by, part))).or_default() += count;
+            }
         }
         named.into_iter().map(|((time, value), count)| (time, value, count)).collect()
     }
@@ -120,7 +123,7 @@ impl Reader {
                 hosts: BTreeSet::new(),
                 example: None,
             });
-            pattern.count += count;
+            pattern.count = pattern.count.saturating_add_signed(count);
             pattern.severity = pattern.severity.max(key.severity());
             pattern.first = pattern.first.min(minute);
             pattern.last = pattern.last.max(minute);
@@ -145,7 +148,7 @@ impl Reader {
         patterns
     }
 
-    fn each_count(&self, view: &View, range: TimeRange, fine: bool, visit: &mut dyn FnMut(Key, u64)) {
+    fn each_count(&self, view: &View, range: TimeRange, fine: bool, visit: &mut dyn FnMut(Key, i64)) {
         for segment in &view.segments {
             let time = segment.time();
             if time.start <= range.end && range.start <= time.end {
@@ -160,12 +163,12 @@ impl Reader {
 #[derive(Default)]
 struct Sums {
     step: i64,
-    few: [u64; Severity::ALL.len()],
-    all: HashMap<(i64, u64), u64>,
+    few: [i64; Severity::ALL.len()],
+    all: HashMap<(i64, u64), i64>,
 }
 
 impl Sums {
-    fn add(&mut self, step: i64, part: u64, count: u64) {
+    fn add(&mut self, step: i64, part: u64, count: i64) {
         if step != self.step {
             self.put_away();
             self.step = step;
@@ -177,12 +180,12 @@ impl Sums {
     }
 
     fn put_away(&mut self) {
-        for (part, sum) in (0..).zip(std::mem::take(&mut self.few)).filter(|(_, sum)| *sum > 0) {
+        for (part, sum) in (0..).zip(std::mem::take(&mut self.few)).filter(|(_, sum)| *sum != 0) {
             *self.all.entry((self.step, part)).or_default() += sum;
         }
     }
 
-    fn finish(mut self) -> HashMap<(i64, u64), u64> {
+    fn finish(mut self) -> HashMap<(i64, u64), i64> {
         self.put_away();
         self.all
     }

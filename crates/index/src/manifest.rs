@@ -7,10 +7,16 @@ use model::{Source, TimeRange, Timestamp};
 use crate::StoreError;
 use crate::block::intern;
 use crate::codec::{Decoder, Encoder};
+use crate::counts::Key;
 
 /// A source of this store. A file that was rewritten is another source than before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub(crate) u32);
+
+impl SourceId {
+    /// Of what belongs to none any more.
+    pub(crate) const NONE: Self = Self(u32::MAX);
+}
 
 /// How far a source was read, in the words of whoever reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +34,8 @@ pub(crate) struct Manifest {
     pub(crate) formats: Vec<&'static str>,
     /// A source's id is its place.
     pub(crate) sources: Vec<Source>,
-    /// The number of each source's last line.
-    pub(crate) ends: Vec<u64>,
+    /// Of each source.
+    pub(crate) ends: Vec<End>,
     /// Lines that were read again since their segment was written.
     pub(crate) dead: Vec<Dead>,
     pub(crate) checkpoints: Vec<Checkpoint>,
@@ -37,6 +43,15 @@ pub(crate) struct Manifest {
     pub(crate) summaries: Vec<u64>,
     /// The number of the next segment or summary file; numbers are never used twice.
     pub(crate) next: u64,
+}
+
+/// A source's last line, which may come again: it may have been read half.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct End {
+    /// 0 before the first line.
+    pub(crate) number: u64,
+    /// As what it was counted.
+    pub(crate) counted: Option<Key>,
 }
 
 /// What is known of a segment without opening it.
@@ -66,7 +81,7 @@ pub(crate) struct Dead {
 }
 
 /// The format of the whole store. Raise it with every change that an older reader would misread.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 const TITLE: &str = "culprit store ";
 
 impl Manifest {
@@ -122,7 +137,7 @@ impl Manifest {
             for field in [&source.host, &source.service, &source.daemon] {
                 out.optional(field.as_deref());
             }
-            out.number(*end);
+            end.encode(&mut out);
         }
         out.number(self.dead.len() as u64);
         for dead in &self.dead {
@@ -163,6 +178,7 @@ impl Manifest {
         let next = from.number()?;
         let segments = from.list(SegmentInfo::decode)?;
         let formats = from.list(Decoder::text)?.iter().map(|name| intern(name)).collect();
+        let mut place = 0..;
         let sources = from.list(|from| {
             let source = Source {
                 path: from.text()?,
@@ -170,7 +186,7 @@ impl Manifest {
                 service: from.optional()?,
                 daemon: from.optional()?,
             };
-            Some((source, from.number()?))
+            Some((source, End::decode(from, SourceId(place.next()?))?))
         })?;
         let (sources, ends) = sources.into_iter().unzip();
         Some(Self {
@@ -187,6 +203,34 @@ impl Manifest {
             })?,
             summaries: from.list(Decoder::number)?,
         })
+    }
+}
+
+impl End {
+    fn encode(&self, out: &mut Encoder) {
+        out.number(self.number);
+        out.0.push(u8::from(self.counted.is_some()));
+        if let Some(Key { minute, source: _, level, template, signature }) = self.counted {
+            out.signed(minute);
+            out.0.push(level);
+            out.word(template);
+            out.number(signature);
+        }
+    }
+
+    fn decode(from: &mut Decoder<'_>, source: SourceId) -> Option<Self> {
+        let number = from.number()?;
+        let counted = match from.byte()? {
+            0 => None,
+            _ => Some(Key {
+                source,
+                minute: from.signed()?,
+                level: from.byte()?,
+                template: from.word()?,
+                signature: from.number()?,
+            }),
+        };
+        Some(Self { number, counted })
     }
 }
 
@@ -260,7 +304,16 @@ mod tests {
                 host: Some("controller".into()),
                 ..Source::default()
             }],
-            ends: vec![7],
+            ends: vec![End {
+                number: 7,
+                counted: Some(Key {
+                    minute: -1,
+                    source: SourceId(0),
+                    level: 3,
+                    template: u64::MAX,
+                    signature: 0,
+                }),
+            }],
             dead: vec![Dead { segment: 3, source: SourceId(0), from: 8 }],
             checkpoints: vec![Checkpoint { source: SourceId(0), state: vec![1, 2] }],
             summaries: vec![4],

@@ -30,6 +30,8 @@ const FAN_IN: usize = 8;
 const MAX_RAW: u64 = 4 << 30;
 /// … and nothing larger is written anew.
 const MAX_REWRITTEN: u64 = 128 << 20;
+/// Segments of up to 64 MiB of text: a year of days must not need a thousand open files.
+const SMALL_TIER: u32 = 3;
 
 /// What is to be put together.
 #[derive(Debug)]
@@ -55,13 +57,30 @@ impl From<StoreError> for Failure {
     }
 }
 
+/// What is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// More segments of any day.
+    More,
+    /// None of a past day: its small ones need not wait until they are many.
+    NoneOfThePast,
+}
+
 /// Segments of one day and of like size, once there are enough of them; the small ones first.
-pub(crate) fn choose<'a>(segments: impl Iterator<Item = &'a SegmentInfo>) -> Option<Vec<SegmentInfo>> {
+pub(crate) fn choose<'a>(
+    segments: impl Iterator<Item = &'a SegmentInfo>,
+    expected: Expected,
+) -> Option<Vec<SegmentInfo>> {
     let mut tiers = BTreeMap::<(u32, i64), Vec<&SegmentInfo>>::new();
     for segment in segments.filter(|segment| segment.raw < MAX_RAW / 2) {
         tiers.entry((tier(segment.raw), segment.day)).or_default().push(segment);
     }
-    let chosen = tiers.into_values().find(|tier| tier.len() >= FAN_IN)?;
+    let today = tiers.keys().map(|(_, day)| *day).max()?;
+    let is_due = |((tier, day), segments): &(_, Vec<_>)| {
+        let past = expected == Expected::NoneOfThePast && *day < today && *tier <= SMALL_TIER;
+        segments.len() >= if past { 2 } else { FAN_IN }
+    };
+    let (_, chosen) = tiers.into_iter().find(is_due)?;
     let mut raw = 0;
     let fitting = chosen.into_iter().take(FAN_IN).take_while(|segment| {
         raw += segment.raw;
@@ -142,7 +161,8 @@ impl<'a> Merge<'a> {
             })
         }));
         if let Some((segment, what)) = damaged {
-            return Err(Failure::Damaged(segment, Damage { path: folder, what }));
+            let path = blocks_path(&self::folder(self.store, segment));
+            return Err(Failure::Damaged(segment, Damage { path, what }));
         }
         let ids = ids?;
         let counts = self.counts(&mut file)?;
@@ -210,12 +230,16 @@ impl<'a> Merge<'a> {
         let mut current = None;
         for (place, input) in self.places()? {
             self.go_on()?;
-            if current != Some(place.source) && !draft.is_empty() {
-                let source = current.unwrap_or(place.source);
+            let block = self.read(&self.inputs[input], place.block)?;
+            let Some((first, _)) = block.first() else { continue };
+            // What lies between may be in a segment of another size. No block goes over it, or else that one's blocks
+            // would lie in the middle of it when they are put together.
+            let goes_on = current == Some(place.source)
+                && draft.rows.numbers.last().is_none_or(|last| last + 1 == first.number);
+            if let (false, Some(source)) = (goes_on || draft.is_empty(), current) {
                 writer.add(source, &std::mem::take(&mut draft), &mut formats)?;
             }
             current = Some(place.source);
-            let block = self.read(&self.inputs[input], place.block)?;
             for (line, annotation) in &block {
                 draft.push(line, annotation);
                 if draft.is_full() {

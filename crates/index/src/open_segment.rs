@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::Damage;
 use crate::block::{Block, Draft};
-use crate::counts::Counts;
+use crate::counts::{Counts, Key};
 use crate::directory::{Entry, Piece, Place, Span, carried, spans};
 use crate::ids::{Pair, short};
 use crate::manifest::SourceId;
@@ -56,7 +56,8 @@ impl OpenSegment {
         Self::new(number, entries, carried, counts, body)
     }
 
-    pub(crate) fn of_drafts(number: u64, drafts: &[(SourceId, Arc<Draft>)]) -> Self {
+    /// `halves` are what was counted of lines that are whole in the drafts.
+    pub(crate) fn of_drafts(number: u64, drafts: &[(SourceId, Arc<Draft>)], halves: &[Key]) -> Self {
         let nowhere = Piece { length: 0, checksum: 0 };
         let entries = drafts.iter().map(|(source, draft)| Entry::of(*source, draft, 0, nowhere, nowhere));
         let carried = (0..).zip(drafts).flat_map(|(block, (source, draft))| {
@@ -65,6 +66,7 @@ impl OpenSegment {
         let body = Body::Drafts(drafts.iter().map(|(_, draft)| Arc::clone(draft)).collect());
         let mut counts = Counts::default();
         drafts.iter().for_each(|(source, draft)| counts.add(*source, draft));
+        halves.iter().for_each(|half| counts.take_back(*half));
         Self::new(number, entries.collect(), carried.collect(), Arc::new(counts), body)
     }
 

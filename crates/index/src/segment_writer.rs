@@ -10,7 +10,7 @@ use zstd::bulk::Compressor;
 
 use crate::StoreError;
 use crate::block::{self, Draft};
-use crate::counts::{self, Counts, CountsAt};
+use crate::counts::{self, Counts, CountsAt, Key};
 use crate::directory::{ENTRY_BYTES, Entry, Footer, PLACE_BYTES, Piece, Place, carried, spans};
 use crate::footer;
 use crate::ids::{IdsWriter, Pages, Pair, short};
@@ -94,6 +94,11 @@ impl SegmentWriter {
                 entry.dead_from = entry.dead_from.min(from);
             }
         }
+    }
+
+    /// What was counted of half a line.
+    pub(crate) fn take_back(&mut self, half: Key) {
+        Arc::make_mut(&mut self.counts).take_back(half);
     }
 
     /// What there is so far.
@@ -225,10 +230,12 @@ impl BlocksFile {
     ) -> Result<SegmentInfo, StoreError> {
         let tables = self.written;
         let words = words_path(folder);
-        let mut places: Vec<Place> = (0..)
-            .zip(&self.entries)
-            .map(|(block, entry)| Place { source: entry.source, line: entry.first, block })
-            .collect();
+        let place = |(block, entry): (u32, &Entry)| match entry.dead_from > entry.first {
+            true => Place { source: entry.source, line: entry.first, block },
+            // Whoever looks for a line takes the last block that begins before it: this one must not stand in the way.
+            false => Place { source: SourceId::NONE, line: entry.first, block },
+        };
+        let mut places: Vec<Place> = (0..).zip(&self.entries).map(place).collect();
         places.sort_unstable();
         self.carried.sort_unstable();
         self.write(&table::encode::<Entry, ENTRY_BYTES>(&self.entries))?;
@@ -247,6 +254,8 @@ impl BlocksFile {
         let Self { path, out, entries, .. } = self;
         let file = out.into_inner().map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
         file.sync_all().map_err(StoreError::io("sync", &path))?;
+        // tantivy syncs its files, and renames the last one afterwards.
+        sync_folder(&words)?;
         sync_folder(folder)?;
         folder.parent().map_or(Ok(()), sync_folder)?;
         Ok(SegmentInfo { disk: size_of(folder), ..info(number, day, &entries) })

@@ -10,9 +10,10 @@ use model::{Annotation, Line, Source, Timestamp};
 use crate::block::Draft;
 use crate::codec::{Decoder, Encoder};
 use crate::compaction::Compaction;
+use crate::counts::Key;
 use crate::fresh::{Fresh, Garbage, snapshot_number};
-use crate::manifest::{Dead, Manifest, sync_folder, write_synced};
-use crate::merge;
+use crate::manifest::{Dead, End, Manifest, sync_folder, write_synced};
+use crate::merge::{self, Expected};
 use crate::open_segment::OpenSegment;
 use crate::segment;
 use crate::segment_writer::SegmentWriter;
@@ -82,7 +83,11 @@ impl Writer {
         refuse_other_folders(store)?;
         let lock = lock(store)?;
         let manifest = match Manifest::read(store) {
-            Err(StoreError::Missing { .. }) => Manifest::default(),
+            Err(StoreError::Missing { .. }) => {
+                // Or else a power failure could take the whole store, commits and all.
+                sync_folder(&store.join(".."))?;
+                Manifest::default()
+            }
             other => other?,
         };
         for folder in ["segments", "summaries"] {
@@ -122,7 +127,7 @@ impl Writer {
     pub fn add_source(&mut self, source: &Source) -> SourceId {
         let id = u32::try_from(self.manifest.sources.len()).expect("fewer than four thousand million files");
         self.manifest.sources.push(source.clone());
-        self.manifest.ends.push(0);
+        self.manifest.ends.push(End::default());
         self.changed = true;
         SourceId(id)
     }
@@ -172,7 +177,7 @@ impl Writer {
             let path = summary_path(&self.store, number);
             fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
         }
-        self.start_merge();
+        self.start_merge(Expected::More);
         Ok(())
     }
 
@@ -181,7 +186,7 @@ impl Writer {
     pub fn settle(&mut self) -> Result<(), StoreError> {
         self.commit(Vec::new())?;
         loop {
-            self.start_merge();
+            self.start_merge(Expected::NoneOfThePast);
             if !self.compaction.is_running() {
                 return self.commit(Vec::new());
             }
@@ -245,14 +250,17 @@ impl Writer {
         let mut manifest = self.manifest.clone();
         if !drafts.is_empty() {
             // Half lines whose whole is in a draft.
+            let mut halves = Vec::new();
             for (source, draft) in &drafts {
                 let first = draft.rows.numbers.first().copied().unwrap_or(u64::MAX);
-                if self.manifest.ends[source.0 as usize] >= first {
+                let end = self.manifest.ends[source.0 as usize];
+                if end.number >= first {
                     open.iter_mut().for_each(|segment| segment.supersede(*source, first));
                     manifest.dead.extend(self.dead_lines(*source, first));
+                    halves.extend(end.counted);
                 }
             }
-            open.push(OpenSegment::of_drafts(snapshot_number(), &drafts));
+            open.push(OpenSegment::of_drafts(snapshot_number(), &drafts, &halves));
         }
         Ok(Fresh { manifest, open, pin: Arc::clone(&self.garbage.pin) })
     }
@@ -279,6 +287,7 @@ impl Writer {
 
     fn publish(&mut self) -> Result<(), StoreError> {
         self.manifest.publish(&self.store)?;
+        self.compaction.count_commit();
         self.changed = false;
         self.committed = numbers(&self.manifest);
         self.garbage.collect();
@@ -296,10 +305,13 @@ impl Writer {
         let (Some(first), Some(last)) = (draft.rows.numbers.first(), draft.rows.numbers.last()) else {
             return Ok(());
         };
-        if self.manifest.ends[source.0 as usize] >= *first {
+        let counted = draft.rows.annotations.last().and_then(|annotation| Key::of(source, annotation));
+        let end = End { number: *last, counted };
+        let before = std::mem::replace(&mut self.manifest.ends[source.0 as usize], end);
+        let comes_again = before.number >= *first;
+        if comes_again {
             self.supersede(source, *first);
         }
-        self.manifest.ends[source.0 as usize] = *last;
         let day = self.partition(source, day);
         self.days.insert(source, day);
         if !self.open.contains_key(&day) {
@@ -309,6 +321,9 @@ impl Writer {
         }
         let segment = self.open.get_mut(&day).expect("it was inserted");
         segment.add(source, &draft, &mut self.manifest.formats)?;
+        if let Some(half) = before.counted.filter(|_| comes_again) {
+            segment.take_back(half);
+        }
         if segment.raw >= self.options.segment_bytes {
             self.finish_segment(day)?;
         }
@@ -361,14 +376,14 @@ impl Writer {
             self.manifest.segments.push(segment.finish()?);
             self.manifest.segments.sort_by_key(|segment| segment.number);
             self.take_merged(self.compaction.lags(&self.manifest.segments));
-            self.start_merge();
+            self.start_merge(Expected::More);
         }
         Ok(())
     }
 
-    fn start_merge(&mut self) {
+    fn start_merge(&mut self, expected: Expected) {
         let Self { store, manifest, compaction, .. } = self;
-        compaction.start(store, manifest);
+        compaction.start(store, manifest, expected);
     }
 
     /// Puts the outcome of a merge into the next manifest.

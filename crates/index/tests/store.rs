@@ -240,7 +240,24 @@ impl Naive {
             self.expected(|rows| rows.iter().any(near))
         );
         self.check_searches(reader);
+        self.check_counts(reader);
         assert_eq!(reader.damage(), vec![]);
+    }
+
+    /// Half lines that came again count once, as what they turned out to be.
+    fn check_counts(&self, reader: &Reader) {
+        let mut expected = BTreeMap::<_, u64>::new();
+        for (_, annotation) in self.0.values().filter(|(_, annotation)| annotation.continues.is_none()) {
+            if let Some(time) = annotation.timestamp {
+                let minute = time.nanos().div_euclid(60_000_000_000) * 60_000_000_000;
+                let key = (Timestamp::from_nanos(minute), Value::Level(annotation.severity));
+                *expected.entry(key).or_default() += 1;
+            }
+        }
+        let counts = reader.histogram(TimeRange::ALL, 1, Dimension::Level, &CountFilter::default());
+        let counts: BTreeMap<_, _> =
+            counts.into_iter().map(|(time, level, count)| ((time, level), count)).collect();
+        assert_eq!(counts, expected);
     }
 
     fn check_searches(&self, reader: &Reader) {
@@ -398,7 +415,7 @@ fn a_store_that_cannot_be_opened_says_what_to_do() {
     let good = fs::read(&manifest).unwrap();
     fs::write(&manifest, [b"culprit store 99\n".as_slice(), b"who knows"].concat()).unwrap();
     let refused = format!(
-        "the store `{shown}` has format 99, this program reads format 2; \
+        "the store `{shown}` has format 99, this program reads format 3; \
          use the version that wrote it, or remove the folder and import again"
     );
     assert_eq!(message(Reader::open(&store)), refused);
@@ -515,6 +532,91 @@ fn retention_drops_whole_days_the_oldest_first() {
     assert_eq!(first(), (50, 1, 1), "the newest day stays");
     assert_eq!(fs::read_dir(folder.path().join("segments")).unwrap().count(), 1);
     assert_eq!(writer.retain(day(99), Some(0)).unwrap().segments, 0);
+}
+
+/// One small segment a commit, each with the line of a day; how many segments are left when all is settled.
+fn settled(folder: &Path, days: impl Iterator<Item = u64>, blocked: Option<u64>) -> (u64, usize) {
+    let mut writer = Writer::open(folder, small()).unwrap();
+    if let Some(number) = blocked {
+        fs::write(folder.join("segments").join(number.to_string()), b"in the way").unwrap();
+    }
+    let source = writer.add_source(&controller("a.log"));
+    for (number, day) in (1..).zip(days) {
+        let (line, mut annotation) = row(number, TAP);
+        annotation.timestamp = Some(time(day * 86_400));
+        writer.append(source, &[(line, annotation)]).unwrap();
+        writer.commit(Vec::new()).unwrap();
+    }
+    writer.settle().unwrap();
+    let reader = Reader::open(folder).unwrap();
+    assert_eq!(index::verify(folder, &mut |_| ()).unwrap(), vec![]);
+    assert_eq!(reader.damage(), vec![]);
+    (reader.stats().segments as u64, writer.troubles().len())
+}
+
+#[test]
+fn past_days_do_not_wait_until_their_segments_are_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let (segments, _) = settled(folder.path(), [1, 1, 2, 2, 2, 3, 3, 3].into_iter(), None);
+    assert_eq!(segments, 1 + 1 + 3, "those of the newest day wait for more");
+}
+
+/// Each commit brings so many lines of each of ten sources, and the last one of before once more, which was half. Three
+/// commits make two small segments with a larger one between them.
+fn check_put_together(commits: [[u64; 10]; 3]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(folder.path(), Options::default()).unwrap();
+    let sources: Vec<SourceId> = (0..10).map(|_| writer.add_source(&controller("a.log"))).collect();
+    let mut ends = [0_u64; 10];
+    for commit in commits {
+        for ((source, lines), end) in sources.iter().zip(commit).zip(&mut ends) {
+            let again = (*end).max(1);
+            *end += lines;
+            let rows: Vec<_> =
+                (again..=*end).filter(|_| lines > 0).map(|number| long_row(number, 0)).collect();
+            writer.append(*source, &rows).unwrap();
+        }
+        writer.commit(Vec::new()).unwrap();
+    }
+    writer.append(sources[0], &[long_row(ends[0] + 1, 1)]).unwrap();
+    ends[0] += 1;
+    writer.settle().unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    assert_eq!(reader.stats().segments, 2, "one a day");
+    for (source, end) in sources.iter().zip(ends) {
+        let stored = reader.at(*source, 1..=u64::MAX);
+        assert!(stored.iter().map(|(line, _)| line.number).eq(1..=end), "{} of {end} lines", stored.len());
+        for number in 1..=end {
+            assert_eq!(reader.at(*source, number..=number).len(), 1, "line {number} of {source:?}");
+        }
+    }
+    for number in 1..=10 {
+        let id = Id::parse(&format!("{number:08x}-0000-4000-8000-000000000000")).unwrap();
+        let holding = ends.iter().filter(|end| **end >= number).count();
+        assert_eq!(reader.lines_with(&id, TimeRange::ALL).len(), holding, "line {number}");
+    }
+}
+
+fn long_row(number: u64, day: u64) -> (Line, Annotation) {
+    let (line, annotation) =
+        row(number, &format!("{number:08x}-0000-4000-8000-000000000000 {}", ".".repeat(1000)));
+    (line, Annotation { timestamp: Some(time(day * 86_400)), ..annotation })
+}
+
+#[test]
+fn segments_are_put_together_over_what_lies_between_them() {
+    // Written anew, and joined.
+    check_put_together([[10; 10], [20; 10], [10; 10]]);
+    check_put_together([[10; 10], [200, 0, 0, 0, 0, 0, 0, 0, 0, 0], [10; 10]]);
+}
+
+#[test]
+fn what_could_not_be_put_together_is_tried_again_later() {
+    // The first eight make the segment of number 8, whose place is taken.
+    let few = tempfile::tempdir().unwrap();
+    assert_eq!(settled(few.path(), [1; 8].into_iter(), Some(8)), (8, 1));
+    let many = tempfile::tempdir().unwrap();
+    assert_eq!(settled(many.path(), [1; 80].into_iter(), Some(8)), (3, 1));
 }
 
 #[test]

@@ -20,7 +20,8 @@ use ingest::Content;
 use parse::Knowledge;
 
 pub use error::ImportError;
-pub use options::{Options, Zones};
+pub use ingest::Settings;
+pub use options::{Options, Sizes, Zones};
 pub use report::{DefectCount, FileReport, Progress, Report, Unread};
 
 use read::Import;

@@ -16,6 +16,21 @@ pub struct Options {
     pub service: Option<String>,
     pub daemon: Option<String>,
     pub settings: Settings,
+    pub sizes: Sizes,
+}
+
+/// How much is done at a time. Tests make them small, so that little input makes many commits.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    /// Bytes of text between commits: a crash costs no more than reading so much again.
+    pub commit_bytes: usize,
+    pub store: index::Options,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { commit_bytes: 256 << 20, store: index::Options::default() }
+    }
 }
 
 /// In which zone hosts write times that do not say theirs.

@@ -33,9 +33,6 @@ pub(crate) struct Import<'a> {
     pub(crate) report: Report,
 }
 
-/// A crash costs no more than reading so much again.
-const BYTES_PER_COMMIT: usize = 256 << 20;
-
 /// A text that is being read.
 struct Text {
     id: SourceId,
@@ -46,7 +43,7 @@ struct Text {
 
 impl<'a> Import<'a> {
     pub(crate) fn begin(options: &'a Options, knowledge: &'a Knowledge) -> Result<Self, ImportError> {
-        let writer = Writer::open(&options.store, index::Options::default())
+        let writer = Writer::open(&options.store, options.sizes.store.clone())
             .map_err(|source| ImportError::Open { source })?;
         let stored = writer.checkpoints().iter();
         let known = stored
@@ -152,7 +149,7 @@ impl<'a> Import<'a> {
             }
             self.writer.append(text.id, &annotated).map_err(|source| ImportError::Write { source })?;
             self.uncommitted += annotated.iter().map(|(line, _)| line.text.len()).sum::<usize>();
-            if self.uncommitted >= BYTES_PER_COMMIT {
+            if self.uncommitted >= self.options.sizes.commit_bytes {
                 let so_far = reader.checkpoint(text.source.host.as_deref());
                 self.done.retain(|done| done.source != text.id);
                 self.done.push(index::Checkpoint { source: text.id, state: so_far.to_bytes() });

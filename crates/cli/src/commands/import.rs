@@ -13,6 +13,8 @@ pub(super) fn run(import: Import, globals: &Globals, console: &Console) -> Resul
         host: import.host,
         service: import.service,
         daemon: import.daemon,
+        commit_bytes: import.commit_bytes,
+        segment_bytes: import.segment_bytes,
         ..ImportOptions::new(super::store(globals)?, globals.filters.clone())
     };
     console.watch_for_interrupts();

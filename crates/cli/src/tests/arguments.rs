@@ -24,13 +24,13 @@ fn command_lines_mean_what_they_say() {
     check(
         "import /var/log - a.tar.xz",
         expect![[
-            r#"Import(Import { paths: ["/var/log", "-", "a.tar.xz"], zones: [], host: None, service: None, daemon: None })"#
+            r#"Import(Import { paths: ["/var/log", "-", "a.tar.xz"], zones: [], host: None, service: None, daemon: None, commit_bytes: None, segment_bytes: None })"#
         ]],
     );
     check(
         "import --zone c3=+02:00 --zone UTC --host h --service nova --daemon nova-api x",
         expect![[
-            r#"Import(Import { paths: ["x"], zones: [Zone { host: Some("c3"), zone: "+02:00" }, Zone { host: None, zone: "UTC" }], host: Some("h"), service: Some("nova"), daemon: Some("nova-api") })"#
+            r#"Import(Import { paths: ["x"], zones: [Zone { host: Some("c3"), zone: "+02:00" }, Zone { host: None, zone: "UTC" }], host: Some("h"), service: Some("nova"), daemon: Some("nova-api"), commit_bytes: None, segment_bytes: None })"#
         ]],
     );
     check("import", expect!["error: the following required arguments were not provided:"]);
