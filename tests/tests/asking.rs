@@ -210,6 +210,20 @@ fn counts_are_those_of_a_search() {
 }
 
 #[test]
+fn known_failures_are_counted_when_they_are_written() {
+    let by_signature = |query: &str| {
+        let rows = session().json(&["count", "--timeout", "0", query, "--by", "signature", "--step", "1d"]);
+        let told = rows.iter().filter(|row| !row["key"].is_null());
+        told.map(|row| (row["key"].to_string(), row["count"].as_u64().unwrap())).collect::<Vec<_>>()
+    };
+    let counted = by_signature("level>=info");
+    // The roll-ups do not know programs' loggers: this has to be searched.
+    let searched = by_signature("level>=info NOT logger:nobody");
+    assert!(counted.iter().any(|(slug, _)| slug == "\"neutron.ip_exhausted\""), "{counted:?}");
+    assert_eq!(counted, searched);
+}
+
+#[test]
 fn patterns_tell_what_goes_wrong() {
     let all = session().json(&["errors", "-n", "0"]);
     let row =

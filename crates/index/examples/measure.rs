@@ -174,6 +174,7 @@ fn rows(content: &[u8]) -> Vec<(Line, Annotation)> {
                 defect: None,
                 notable: false,
                 template: Some(TemplateId(text.len() as u64 % 500)),
+                signature: None,
             };
             (Line { number, text: text.to_vec() }, annotation)
         })

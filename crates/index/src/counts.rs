@@ -54,7 +54,7 @@ impl Key {
             source,
             level: annotation.severity as u8,
             template: annotation.template.map_or(0, |template| template.0),
-            signature: 0,
+            signature: annotation.signature.map_or(0, |signature| signature.0),
         })
     }
 

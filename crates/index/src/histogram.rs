@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use model::{Severity, TemplateId, TimeRange, Timestamp};
+use model::{Severity, SignatureId, TemplateId, TimeRange, Timestamp};
 
 use crate::SourceId;
 use crate::counts::{Key, OTHER, minutes};
@@ -19,7 +19,7 @@ pub enum Dimension {
     Daemon,
     Host,
     Template,
-    /// A hash of its slug.
+    /// The known cause or symptom that the first line of an event shows.
     Signature,
 }
 
@@ -31,7 +31,8 @@ pub enum Value {
     /// None when the source's place does not tell.
     Name(Option<String>),
     Template(TemplateId),
-    Signature(u64),
+    /// None when it shows none.
+    Signature(Option<SignatureId>),
 }
 
 /// Which events are counted: those that fit everything that is given.
@@ -43,7 +44,7 @@ pub struct CountFilter {
     pub service: Option<String>,
     pub daemon: Option<String>,
     pub template: Option<TemplateId>,
-    pub signature: Option<u64>,
+    pub signature: Option<SignatureId>,
 }
 
 /// What one statement of a program printed, all in all.
@@ -210,7 +211,7 @@ impl CountFilter {
     fn fits(&self, key: Key) -> bool {
         self.level.is_none_or(|level| key.level >= level as u8)
             && self.template.is_none_or(|template| key.template == template.0)
-            && self.signature.is_none_or(|signature| key.signature == signature)
+            && self.signature.is_none_or(|signature| key.signature == signature.0)
     }
 }
 
@@ -226,7 +227,7 @@ fn value(view: &View, by: Dimension, part: u64) -> Value {
         Dimension::Daemon => Value::Name(source().and_then(|source| source.daemon.clone())),
         Dimension::Host => Value::Name(source().and_then(|source| source.host.clone())),
         Dimension::Template => Value::Template(TemplateId(part)),
-        Dimension::Signature => Value::Signature(part),
+        Dimension::Signature => Value::Signature((part != 0).then_some(SignatureId(part))),
     }
 }
 

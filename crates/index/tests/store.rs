@@ -36,6 +36,7 @@ fn annotation(number: u64) -> Annotation {
         defect: None,
         notable: false,
         template: None,
+        signature: None,
     }
 }
 

@@ -27,7 +27,7 @@ pub use severity::Severity;
 pub use signature::{Mark, Role, Scope, Signature};
 pub use source::Source;
 pub use summary::Summary;
-pub use template::TemplateId;
+pub use template::{SignatureId, TemplateId};
 pub use time::{TimeRange, Timestamp};
 pub use trace::{Attempt, Entry, Link, LinkKind, Outcome, Request, Span, Trace};
 pub use verdict::{Candidate, Missing, Reason, Step, Verdict};

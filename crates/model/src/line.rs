@@ -1,4 +1,4 @@
-use crate::{Severity, TemplateId, Timestamp};
+use crate::{Severity, SignatureId, TemplateId, Timestamp};
 
 /// One line as it stood in its source, without its line end.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -24,4 +24,6 @@ pub struct Annotation {
     pub notable: bool,
     /// What its message says besides ids, numbers and names; none for a line that continues another.
     pub template: Option<TemplateId>,
+    /// The known cause or symptom that it shows by itself, without the lines that continue it.
+    pub signature: Option<SignatureId>,
 }

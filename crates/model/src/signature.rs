@@ -24,6 +24,14 @@ pub struct Signature {
     pub action: Option<String>,
 }
 
+impl Signature {
+    /// A cause or a symptom: what failures are counted by.
+    #[must_use]
+    pub const fn tells_failure(&self) -> bool {
+        matches!(self.role, Role::Cause | Role::Symptom)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Role {
     /// Names what broke.

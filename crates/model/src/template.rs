@@ -5,6 +5,10 @@ use std::fmt;
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TemplateId(pub u64);
 
+/// Names a signature where its slug would take too much room: a hash of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignatureId(pub u64);
+
 /// 16 hex digits.
 impl fmt::Display for TemplateId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -93,6 +93,7 @@ impl Annotator {
             defect,
             notable: false,
             template: continued.is_none().then(|| template(&header.body, header.logger.as_deref())),
+            signature: None,
         }
     }
 

@@ -2,13 +2,27 @@
 
 use std::sync::Arc;
 
-use model::{Annotation, Event, Line, Source};
+use model::{Annotation, Event, Line, Signature, SignatureId, Source};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::event::event;
 use crate::knowledge::Knowledge;
 
 /// Lines of a traceback whose ids are looked at, from its beginning and its end.
 const TYPED_LINES: usize = 100;
+
+/// The known cause or symptom that an event tells before all others.
+#[must_use]
+pub fn told_failure(event: &Event) -> Option<&Signature> {
+    let signatures = event.signatures.iter().map(|found| &*found.signature);
+    { signatures }.find(|signature| signature.tells_failure())
+}
+
+/// The same in every run, on every machine and in every release.
+#[must_use]
+pub fn signature_id(slug: &str) -> SignatureId {
+    SignatureId(xxh3_64(slug.as_bytes()))
+}
 
 impl Knowledge {
     /// The event that `lines` tell: its head first, then the lines that continue it. `annotation` is the head's.

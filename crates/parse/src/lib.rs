@@ -25,6 +25,7 @@ mod derive;
 
 pub use annotator::Annotator;
 pub use clock::Zone;
+pub use derive::{signature_id, told_failure};
 pub use knowledge::{Action, Daemon, FilterError, Finding, Glance, Knowledge, MessageLink, NamedIds};
 pub use template::{template, template_text};
 

@@ -170,16 +170,20 @@ impl<'a> Import<'a> {
         if let Some(start) = text.annotator.message_start() {
             let glance = self.knowledge.glance(line.text.get(start..).unwrap_or_default());
             annotation.notable = glance.notable;
-            if glance.opens && annotation.continues.is_none() && text.annotator.names_request() {
-                self.open(text, &line, &annotation);
+            let opens = glance.opens && text.annotator.names_request();
+            if annotation.continues.is_none() && (glance.known || opens) {
+                self.look(text, &line, &mut annotation);
             }
         }
         (line, annotation)
     }
 
-    /// Notes the request that a line shows to be worth judging.
-    fn open(&mut self, text: &Text, line: &Line, annotation: &Annotation) {
+    /// Looks at a line as closely as at one that is asked for: for the failure that it tells, and for the request that it
+    /// shows to be worth judging.
+    fn look(&mut self, text: &Text, line: &Line, annotation: &mut Annotation) {
         let event = self.knowledge.event(&text.source, std::slice::from_ref(line), annotation);
+        annotation.signature =
+            parse::told_failure(&event).map(|signature| parse::signature_id(&signature.slug));
         if let (Some(request), Some(at)) = (correlate::opens(&event), event.timestamp) {
             let opened = self.opened.entry(request).or_insert(at);
             *opened = at.min(*opened);

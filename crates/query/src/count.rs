@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use index::{CountFilter, Dimension, Limits, Reader, Value};
 use model::{Severity, TemplateId, TimeRange, Timestamp};
+use parse::{Knowledge, signature_id};
 
 use crate::engine::Engine;
 use crate::execute::{Candidate, matches, plan};
@@ -61,9 +62,9 @@ impl Engine {
     #[must_use]
     pub fn count(&self, question: &CountQuestion<'_>) -> Counted {
         let known = Known::of(question.expression, &self.reader);
-        match (dimension(question.by), known) {
-            (Some(by), Some(known)) => known.count(&self.reader, question.step_minutes, by),
-            _ => self.count_by_searching(question),
+        match known {
+            Some(known) => known.count(self, question.step_minutes, dimension(question.by)),
+            None => self.count_by_searching(question),
         }
     }
 
@@ -117,22 +118,21 @@ fn key(by: CountBy, candidate: &Candidate<'_>) -> (Severity, Option<String>) {
         CountBy::Service => event().service.clone(),
         CountBy::Daemon => event().daemon.clone(),
         CountBy::Host => event().host.clone(),
-        CountBy::Signature => event().signatures.first().map(|found| found.signature.slug.clone()),
+        CountBy::Signature => candidate.told_failure(),
         CountBy::Template => Some(event().template.to_string()),
     };
     (Severity::Unspecified, name)
 }
 
-/// The roll-ups know no signatures: they are written before a signature is looked for.
-const fn dimension(by: CountBy) -> Option<Dimension> {
+const fn dimension(by: CountBy) -> Dimension {
     match by {
-        CountBy::Nothing => Some(Dimension::All),
-        CountBy::Level => Some(Dimension::Level),
-        CountBy::Service => Some(Dimension::Service),
-        CountBy::Daemon => Some(Dimension::Daemon),
-        CountBy::Host => Some(Dimension::Host),
-        CountBy::Template => Some(Dimension::Template),
-        CountBy::Signature => None,
+        CountBy::Nothing => Dimension::All,
+        CountBy::Level => Dimension::Level,
+        CountBy::Service => Dimension::Service,
+        CountBy::Daemon => Dimension::Daemon,
+        CountBy::Host => Dimension::Host,
+        CountBy::Template => Dimension::Template,
+        CountBy::Signature => Dimension::Signature,
     }
 }
 
@@ -201,7 +201,8 @@ impl Known {
         Some(())
     }
 
-    fn count(&self, reader: &Reader, step: u32, by: Dimension) -> Counted {
+    fn count(&self, engine: &Engine, step: u32, by: Dimension) -> Counted {
+        let reader = &engine.reader;
         if self.range.start > self.range.end {
             return Counted::default();
         }
@@ -224,7 +225,7 @@ impl Known {
                 Value::Level(severity) => Some(severity),
                 _ => None,
             };
-            Count { time, key: name(value), severity, count }
+            Count { time, key: name(value, &engine.knowledge), severity, count }
         });
         Counted { counts: counted.collect(), from: None }
     }
@@ -243,7 +244,7 @@ pub(crate) fn told(reader: &Reader, name: &str) -> (bool, bool) {
     (any(|source| &source.service), any(|source| &source.daemon))
 }
 
-fn name(value: Value) -> Option<String> {
+fn name(value: Value, knowledge: &Knowledge) -> Option<String> {
     match value {
         Value::All => None,
         Value::Level(severity) => Some(severity.name().to_owned()),
@@ -251,7 +252,12 @@ fn name(value: Value) -> Option<String> {
         Value::Template(TemplateId(0)) => None,
         Value::Template(TemplateId(u64::MAX)) => Some(OTHER.to_owned()),
         Value::Template(template) => Some(template.to_string()),
-        Value::Signature(hash) => Some(format!("{hash:016x}")),
+        Value::Signature(None) => None,
+        Value::Signature(Some(id)) => {
+            let slug =
+                knowledge.signatures().map(|signature| &signature.slug).find(|slug| signature_id(slug) == id);
+            Some(slug.map_or_else(|| format!("{:016x}", id.0), String::clone))
+        }
     }
 }
 

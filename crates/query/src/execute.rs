@@ -123,6 +123,16 @@ impl<'a> Candidate<'a> {
         self.event.get_or_init(|| self.knowledge.event(source, lines, annotation))
     }
 
+    /// The slug of the failure that the first line tells, as the roll-ups count it.
+    pub(crate) fn told_failure(&self) -> Option<String> {
+        let StoredEvent { source, lines, annotation, .. } = self.stored;
+        let slug = |event: &Event| parse::told_failure(event).map(|signature| signature.slug.clone());
+        match lines.as_slice() {
+            [head, _, ..] => slug(&self.knowledge.event(source, std::slice::from_ref(head), annotation)),
+            _ => slug(self.event()),
+        }
+    }
+
     /// Only entries of several lines tell their level in a line of their own.
     pub(crate) fn severity(&self) -> Severity {
         match self.stored.annotation.severity {

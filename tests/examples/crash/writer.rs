@@ -164,6 +164,7 @@ impl Text<'_> {
             defect: None,
             notable: number.is_multiple_of(97),
             template: Some(TemplateId(text.len() as u64 % 100)),
+            signature: None,
         }
     }
 }

@@ -9,6 +9,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 pub struct Glance {
     /// A cause that reaches beyond the request that logged it: worth a look whenever something near fails.
     pub notable: bool,
+    /// It may show a known cause or symptom.
+    pub known: bool,
     /// It may show a request to be worth judging: it asks for a change, or tells how a try went.
     pub opens: bool,
 }
@@ -29,14 +31,15 @@ struct Automaton {
 impl Glances {
     pub(super) fn at<'a>(&self, line: &[u8], literals: impl FnOnce() -> Vec<(&'a str, Glance)>) -> Glance {
         let Some(automaton) = self.automaton.get_or_init(|| Automaton::new(&literals())) else {
-            return Glance { notable: true, opens: true };
+            return Glance { notable: true, known: true, opens: true };
         };
         let mut seen = Glance::default();
         for hit in automaton.literals.find_overlapping_iter(line) {
             let glance = automaton.glances.get(hit.pattern().as_usize()).copied().unwrap_or_default();
             seen.notable |= glance.notable;
+            seen.known |= glance.known;
             seen.opens |= glance.opens;
-            if seen.notable && seen.opens {
+            if seen.notable && seen.known && seen.opens {
                 break;
             }
         }

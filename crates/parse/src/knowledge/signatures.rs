@@ -320,6 +320,7 @@ impl Rule {
         let signature = &self.signature;
         Glance {
             notable: signature.role == Role::Cause && signature.scope != Scope::Request,
+            known: signature.tells_failure(),
             opens: signature.mark.is_some_and(Mark::opens),
         }
     }
