@@ -136,6 +136,9 @@ pub(crate) fn rare_texts(lines: &[String]) -> (Vec<String>, Vec<String>) {
     (once(words), once(phrases))
 }
 
+/// What has letters of hexadecimal numbers only may be a part of an id, and nobody indexes those.
 fn is_word(word: &str) -> bool {
-    word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    word.len() > 3
+        && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && word.bytes().any(|byte| !byte.is_ascii_hexdigit())
 }
