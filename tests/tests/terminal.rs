@@ -6,13 +6,17 @@ use std::process::Stdio;
 
 use culprit_tests::session::{Session, recorded_cloud};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["import"],
     &["why"],
     &["trace"],
     &["lines"],
     &["search"],
+    &["count"],
+    &["errors"],
+    &["doctor"],
+    &["retain"],
     &["requests"],
     &["filters"],
     &["filters", "check"],

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use model::{Id, Timestamp};
+use index::Cursor;
+use model::{Id, Severity, TimeRange, Timestamp};
+use query::RequestCursor;
 
 /// Finds the true cause of failed OpenStack requests in logs and notifications
 #[derive(Clone, Debug, Parser)]
@@ -56,9 +59,13 @@ pub(crate) enum Command {
     Trace(Trace),
     Lines(Lines),
     Search(Search),
+    Count(Count),
+    Errors(Errors),
     Requests(Requests),
     #[command(subcommand)]
     Filters(Filters),
+    Doctor(Doctor),
+    Retain(Retain),
     Demo(Demo),
     Completions(Completions),
 }
@@ -160,20 +167,165 @@ pub(crate) struct Lines {
     pub(crate) context: usize,
 }
 
-/// Search all lines: words, "phrases" and fields
+/// Search all lines: words, "phrases", fields, ranges, /regular expressions/
+///
+/// The newest come first. Every row of JSON has a `cursor`: `--after` goes on behind it, whatever was imported meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   culprit search 'service:nova level>=warning \"No valid host\" since:1h'
   culprit search host:compute-03 libvirt
-  culprit search --json level:error | jq -r .body | sort | uniq -c")]
+  culprit search --json level:error | jq -r .body | sort | uniq -c
+
+`culprit search --help` describes the language.",
+    after_long_help = concat!("\
+Examples:
+  culprit search 'service:nova level>=warning \"No valid host\" since:1h'
+  culprit search host:compute-03 libvirt
+  culprit search --json level:error | jq -r .body | sort | uniq -c
+
+", include_str!("../../../docs/query-language.md"))
+)]
 pub(crate) struct Search {
     /// The query; several words need no quotes
     #[arg(required = true)]
     pub(crate) query: Vec<String>,
+    #[command(flatten)]
+    pub(crate) stretch: Stretch,
     /// Stop after N lines; 0 is no limit
     #[arg(long, short = 'n', value_name = "N", default_value_t = 1000)]
     pub(crate) limit: usize,
+    /// Go on where another page ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<LineCursor>,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+/// Count lines over time, all or those that fit a query
+///
+/// Counts by level, service, daemon, host and template are kept for every minute: asked for with times, levels, services, hosts
+/// and templates only, they cost no search, and the first and last minute count as a whole. Lines without a time are not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit count --since 1d
+  culprit count 'level>=error service:neutron' --by host --step 5m
+  culprit count '\"No valid host\"' --by none --step 1h
+  culprit count level:error --by signature --json | jq -s 'group_by(.key)'
+
+`culprit search --help` describes the language of queries.")]
+pub(crate) struct Count {
+    /// The query; without one, every line counts
+    pub(crate) query: Vec<String>,
+    /// What to count apart
+    #[arg(long, value_name = "FIELD", default_value = "level")]
+    pub(crate) by: By,
+    /// The length of a step, in whole minutes: `1m`, `5m`, `1h`, `1d` [default: what gives some 40 steps]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) step: Option<Step>,
+    #[command(flatten)]
+    pub(crate) stretch: Stretch,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+/// List what goes wrong most: patterns of error lines, how often, since when, where, and whether they are new
+///
+/// Lines that differ in ids, numbers, names and paths only are one pattern. A pattern is new when nothing like it stands in the
+/// store before `--since`; without `--since`, or when the store holds nothing older, before the last tenth of the time that it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit errors --since 1h
+  culprit errors --since 1d --new
+  culprit errors --level warning --service neutron -n 5
+  culprit errors --json | jq -r 'select(.signature == null) | .text'")]
+pub(crate) struct Errors {
+    #[command(flatten)]
+    pub(crate) stretch: Stretch,
+    /// Only those of a project (`nova`) or a program (`nova-compute`)
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// Only those that are new
+    #[arg(long)]
+    pub(crate) new: bool,
+    /// This level or a higher one: `debug`, `info`, `warning`, `error`, `critical`
+    #[arg(long, default_value = "error")]
+    pub(crate) level: Level,
+    /// Stop after N patterns; 0 is no limit
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+}
+
+/// Look at every byte of the store: what is damaged, what that costs, what to do; and what the store holds
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit doctor
+  culprit doctor --store /srv/culprit
+  culprit doctor --json | jq .damage
+
+Ends with 0 when the store is sound, 65 otherwise.")]
+pub(crate) struct Doctor {}
+
+/// Drop the oldest days of the store, whole days at a time; the newest day stays
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit retain --days 30
+  culprit retain --max-bytes 50G --dry-run
+  culprit retain --days 90 --max-bytes 200G")]
+pub(crate) struct Retain {
+    /// Keep the last N days (in UTC), and what is older of the day that they begin in
+    #[arg(long, value_name = "N", required_unless_present = "max_bytes")]
+    pub(crate) days: Option<u32>,
+    /// Keep so much on the disk: `500M`, `50G`, `2T`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_bytes: Option<Bytes>,
+    /// Only say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// A stretch of time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Stretch {
+    /// Only since then: `30m`, `12h`, `7d` ago, or a date in UTC
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Moment>,
+    /// Only until then
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<Moment>,
+}
+
+impl Stretch {
+    pub(crate) fn range(&self, now: Timestamp) -> TimeRange {
+        let at = |moment: &Option<Moment>| moment.as_ref().map(|moment| moment.at(now));
+        TimeRange {
+            start: at(&self.since).unwrap_or(Timestamp::MIN),
+            end: at(&self.until).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub(crate) struct Patience {
+    /// Search no longer than that (`500ms`, `10s`, `2m`), then say what was found; 0 is no limit [default: 10s, and none with -n 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<Timeout>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    Level,
+    Service,
+    Daemon,
+    Host,
+    Signature,
+    Template,
+    None,
 }
 
 /// List recent requests: action, instance, user, outcome, cause, duration
@@ -182,7 +334,9 @@ pub(crate) struct Search {
 Examples:
   culprit requests --failed
   culprit requests --failed --since 1d
-  culprit requests --json --failed -n 0 | jq -r .cause.slug | sort | uniq -c | sort -rn")]
+  culprit requests --json --failed -n 0 | jq -r .cause.slug | sort | uniq -c | sort -rn
+
+Every row of JSON has a `cursor`: `--after` goes on behind it.")]
 pub(crate) struct Requests {
     /// Only those that failed
     #[arg(long)]
@@ -193,6 +347,9 @@ pub(crate) struct Requests {
     /// Stop after N requests; 0 is no limit
     #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,
+    /// Go on where another page ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<ListCursor>,
 }
 
 /// Look after filters: the daemons, message patterns and signatures that the program knows
@@ -302,6 +459,89 @@ impl FromStr for Moment {
     }
 }
 
+const NO_CURSOR: &str = "paste the cursor that the page before ended with";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LineCursor(pub(crate) Cursor);
+
+impl FromStr for LineCursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        Cursor::parse(text).map(Self).ok_or(NO_CURSOR)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListCursor(pub(crate) RequestCursor);
+
+impl FromStr for ListCursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        RequestCursor::parse(text).map(Self).ok_or(NO_CURSOR)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Level(pub(crate) Severity);
+
+impl FromStr for Level {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        Severity::parse(text).map(Self).ok_or("write `debug`, `info`, `warning`, `error` or `critical`")
+    }
+}
+
+/// A number and its unit.
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let at = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, name) = text.split_at_checked(at)?;
+    let (_, unit) = units.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    number.parse::<u64>().ok()?.checked_mul(*unit)
+}
+
+/// In minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step(pub(crate) u32);
+
+impl FromStr for Step {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let minutes = with_unit(text, &[("m", 1), ("h", 60), ("d", 1440), ("w", 10_080)]);
+        let minutes = minutes.and_then(|minutes| u32::try_from(minutes).ok()).filter(|minutes| *minutes > 0);
+        minutes.map(Self).ok_or("write whole minutes: `1m`, `5m`, `1h`, `1d`")
+    }
+}
+
+/// None is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Option<Duration>);
+
+impl FromStr for Timeout {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let millis = with_unit(text, &[("ms", 1), ("", 1000), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]);
+        let millis = millis.ok_or("write how long: `500ms`, `10s`, `2m`")?;
+        Ok(Self((millis > 0).then(|| Duration::from_millis(millis))))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl FromStr for Bytes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let units = [("", 1), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40)];
+        with_unit(text, &units).map(Self).ok_or("write a size: `500M`, `50G`, `2T`")
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   culprit import /var/log                 read logs, once or again
@@ -322,7 +562,7 @@ Exit codes:
     1  the request failed, and its cause does not stand in the logs
     2  no line holds the id
    64  wrong usage
-   65  a query or a filter that cannot be read
+   65  a query or a filter that cannot be read; a store that is damaged
    66  a path is missing or cannot be read; no store yet
    70  a mistake in the program
    73  something cannot be created

@@ -1,17 +1,21 @@
 //! What each command does, a file each, named as it is typed.
 
 mod completions;
+mod count;
 mod demo;
+mod doctor;
+mod errors;
 mod filters;
 mod import;
 mod lines;
 mod requests;
+mod retain;
 mod search;
 mod trace;
 mod why;
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use correlate::{Answer, Case};
 use model::Timestamp;
@@ -33,8 +37,12 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Trace(trace) => trace::run(&trace, globals, console),
         Command::Lines(lines) => lines::run(&lines, globals, console),
         Command::Search(search) => search::run(&search, globals, console),
+        Command::Count(count) => count::run(&count, globals, console),
+        Command::Errors(errors) => errors::run(&errors, globals, console),
         Command::Requests(requests) => requests::run(&requests, globals, console),
         Command::Filters(filters) => filters::run(filters, globals, console),
+        Command::Doctor(_) => doctor::run(globals, console),
+        Command::Retain(retain) => retain::run(&retain, globals, console),
         Command::Demo(_) => demo::run(globals, console),
         Command::Completions(completions) => completions::run(&completions, console),
     }
@@ -74,11 +82,19 @@ const fn limit(asked: usize) -> usize {
     if asked == 0 { usize::MAX } else { asked }
 }
 
-fn tell_of_limit(shown: usize, limit: usize, what: &str, console: &Console) {
-    if shown >= limit {
-        console.remark(&format!("the first {limit} {what}; -n 0 prints all\n"));
-    }
+/// There is more than was printed.
+fn tell_of_more(shown: usize, what: &str, cursor: &str, console: &Console) {
+    console
+        .remark(&format!("{shown} {what}, and there are more: -n 0 prints all, --after {cursor} the next\n"));
 }
+
+/// Whether there is time left, from now on.
+fn within(patience: Option<Duration>) -> impl Fn() -> bool {
+    let began = Instant::now();
+    move || patience.is_none_or(|patience| began.elapsed() < patience)
+}
+
+const USUAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What cannot be read of the store does not stop an answer, but whoever reads it has to know.
 fn tell_of_damage(engine: &Engine, console: &Console) {

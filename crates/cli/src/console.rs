@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -116,6 +117,29 @@ impl Console {
             shown.set_position(progress.bytes);
             shown.set_message(visible(progress.path).into_owned());
             console.control()
+        };
+        (Bar(bar), advance)
+    }
+}
+
+impl Console {
+    /// The same for a look at files: how many there are, how many were looked at, and the next one.
+    pub(crate) fn checking(&self) -> (Bar, impl FnMut(u64, u64, &Path)) {
+        let bar = ProgressBar::new(0);
+        let hidden = self.quiet || !io::stderr().is_terminal();
+        bar.set_draw_target(if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() });
+        let template = if self.layout.ascii {
+            "checking {bar:30} {pos}/{len} {wide_msg}"
+        } else {
+            "checking {bar:30.cyan} {pos}/{len} {wide_msg:.dim}"
+        };
+        let style = ProgressStyle::with_template(template).expect("the template is a constant");
+        bar.set_style(style.progress_chars(self.layout.sign("█▉▊▋▌▍▎▏ ", "=> ")));
+        let shown = bar.clone();
+        let advance = move |all: u64, seen: u64, path: &Path| {
+            shown.set_length(all.max(seen));
+            shown.set_position(seen);
+            shown.set_message(visible(&path.to_string_lossy()).into_owned());
         };
         (Bar(bar), advance)
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use correlate::Answer;
-use index::StoreError;
-use model::{Id, Summary, Timestamp};
+use index::{StoreError, Writer};
+use model::{Id, TimeRange, Timestamp};
 use parse::{FilterError, Finding, Knowledge};
 use pipeline::{ImportError, Settings, Sizes, Zones};
 use query::QueryError;
@@ -15,8 +15,12 @@ use query::QueryError;
 use crate::args::Zone;
 use crate::exit::{Exit, Failure};
 
+pub(crate) use index::{Damage, Dropped, Holdings};
 pub(crate) use pipeline::{DefectCount, FileReport, Progress, Unread as Skipped};
-pub(crate) use query::{Passage, RequestFilter};
+pub(crate) use query::{
+    Count, CountBy, CountQuestion, Counted, ErrorPattern, ErrorQuestion, Expression, Found, Passage,
+    Question, RequestFilter, RequestPage,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct ImportOptions {
@@ -99,12 +103,30 @@ impl Engine {
         self.inner.lines(id, context as u64)
     }
 
-    pub(crate) fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, Failure> {
-        self.inner.search(query, now, limit).map_err(|error| bad_query(query, &error))
+    /// What a query asks for.
+    pub(crate) fn expression(&self, query: &str, now: Timestamp) -> Result<Expression, Failure> {
+        query::parse(query, now).map_err(|error| bad_query(query, &error))
     }
 
-    pub(crate) fn requests(&self, filter: RequestFilter) -> Vec<Summary> {
+    pub(crate) fn search(&self, question: Question<'_>) -> Found {
+        self.inner.search(question)
+    }
+
+    pub(crate) fn count(&self, question: &CountQuestion<'_>) -> Counted {
+        self.inner.count(question)
+    }
+
+    pub(crate) fn errors(&self, question: &ErrorQuestion) -> (Vec<ErrorPattern>, usize) {
+        self.inner.errors(question)
+    }
+
+    pub(crate) fn requests(&self, filter: &RequestFilter) -> RequestPage {
         self.inner.requests(filter)
+    }
+
+    /// The stretch of time that the store holds.
+    pub(crate) fn time(&self) -> Option<TimeRange> {
+        self.inner.time()
     }
 
     /// What of the store could not be read, for a warning after the answer.
@@ -153,6 +175,53 @@ pub(crate) fn import(
         bytes: report.bytes,
         seconds: began.elapsed().as_secs_f64(),
         interrupted: report.interrupted,
+    })
+}
+
+/// What a store holds, and what of it is damaged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Health {
+    pub(crate) holdings: Holdings,
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// `progress` is told how many files there are, which of them comes next, and its path.
+pub(crate) fn examine(store: &Path, progress: &mut dyn FnMut(u64, u64, &Path)) -> Result<Health, Failure> {
+    if !store.exists() {
+        return Err(no_store(store));
+    }
+    let failed = |error| store_failure(store, error);
+    loop {
+        let holdings = index::holdings(store).map_err(failed)?;
+        let mut seen = 0;
+        let files = 1 + 2 * holdings.segments;
+        let damage = index::verify(store, &mut |path| {
+            progress(files, seen, path);
+            seen += 1;
+        })
+        .map_err(failed)?;
+        // A writer may have put segments together meanwhile and removed what was to be looked at.
+        if damage.is_empty() || index::holdings(store).map_err(failed)? == holdings {
+            return Ok(Health { holdings, damage });
+        }
+    }
+}
+
+pub(crate) fn retain(
+    store: &Path,
+    oldest: Option<Timestamp>,
+    most_bytes: Option<u64>,
+    dry_run: bool,
+) -> Result<Dropped, Failure> {
+    // Opened to be written, a store that is not there would be made.
+    index::holdings(store).map_err(|error| store_failure(store, error))?;
+    let writer = Writer::open(store, index::Options::default());
+    let mut writer = writer.map_err(|error| store_failure(store, error))?;
+    if dry_run {
+        return Ok(writer.would_drop(oldest, most_bytes));
+    }
+    writer.retain(oldest, most_bytes).map_err(|error| {
+        Failure::new(Exit::Io, error).advise("see whether the disk is full or read-only, then try again")
     })
 }
 
@@ -211,8 +280,37 @@ fn no_store(store: &Path) -> Failure {
 
 /// With the query, and a mark below the place where it stops making sense.
 fn bad_query(query: &str, error: &QueryError) -> Failure {
-    let mark = " ".repeat(error.column.saturating_sub(1));
-    let cause = anyhow::anyhow!("{}\n{query}\n{mark}^", error.problem);
+    let (shown, before) = around(query, error.column.saturating_sub(1));
+    let mark = " ".repeat(before);
+    let cause = anyhow::anyhow!("{}\n{shown}\n{mark}^", error.problem);
     let failure = Failure::new(Exit::Data, cause.context("failed to read the query"));
     failure.advise(error.hint.as_deref().unwrap_or("`culprit search --help` has examples"))
+}
+
+/// What of a long query stands around a place, in one row, and how much of it stands before the place.
+fn around(query: &str, at: usize) -> (String, usize) {
+    const BEFORE: usize = 40;
+    const MOST: usize = 70;
+    let start = if query.chars().count() <= MOST { 0 } else { at.saturating_sub(BEFORE) };
+    let shown: String = query.chars().skip(start).take(MOST).collect();
+    let dots = if start > 0 { "…" } else { "" };
+    (format!("{dots}{}", shown.replace(char::is_whitespace, " ")), at - start + dots.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_queries_are_shown_around_the_mistake() {
+        let check = |query: &str, at, expected: (&str, usize)| {
+            assert_eq!(around(query, at), (expected.0.to_owned(), expected.1), "{query}");
+        };
+        check("a serivce:nova", 2, ("a serivce:nova", 2));
+        check("a\nb(", 3, ("a b(", 3));
+        check("", 0, ("", 0));
+        let long = "(".repeat(10_000);
+        check(&long, 10, (&"(".repeat(70), 10));
+        check(&long, 9_999, (&format!("…{}", "(".repeat(41)), 41));
+    }
 }

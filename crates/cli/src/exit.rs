@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     /// No line holds the id.
     NotFound = 2,
     Usage = 64,
-    /// A query or a filter that cannot be read.
+    /// A query or a filter that cannot be read; a store that is damaged.
     Data = 65,
     /// A path that is missing or cannot be read; no store.
     NoInput = 66,

@@ -1,7 +1,10 @@
 //! Answers for programs. The shapes here are promises: fields are added, never renamed. Names are those of OpenTelemetry
 //! where it has one; times are RFC 3339 in UTC, or nanoseconds since 1970 as text (they do not fit a JSON number).
 
+mod count;
+mod errors;
 mod filters;
+mod health;
 mod import;
 mod passage;
 mod request;
@@ -10,9 +13,12 @@ mod verdict;
 
 use serde::Serialize;
 
+pub(crate) use count::counts;
+pub(crate) use errors::patterns;
 pub(crate) use filters::filters;
+pub(crate) use health::{dropped, health};
 pub(crate) use import::import;
-pub(crate) use passage::passages;
+pub(crate) use passage::{found, passages};
 pub(crate) use request::requests;
 pub(crate) use trace::trace;
 pub(crate) use verdict::{not_found, why};

@@ -4,6 +4,9 @@ pub(crate) mod screen;
 pub(crate) mod style;
 pub(crate) mod words;
 
+pub(crate) mod count;
+pub(crate) mod doctor;
+pub(crate) mod errors;
 pub(crate) mod filters;
 pub(crate) mod import;
 pub(crate) mod lines;

@@ -11,6 +11,6 @@ pub trait Evidence {
     /// what logs tell.
     fn told(&self, id: &Id) -> Vec<Arc<Event>>;
 
-    /// Events that may explain a failure without naming it: at WARNING or above, and those known to matter at any level.
+    /// Events that may explain a failure without naming it: at ERROR or above, and those known to matter at any level.
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>>;
 }

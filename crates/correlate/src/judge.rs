@@ -79,12 +79,12 @@ pub fn judge_request(request: &Id, evidence: &impl Evidence, baseline: &Baseline
     judge_alone(request, evidence, baseline, true)
 }
 
-/// Like [`judge_request`], but a request whose own lines tell briefly that it went well is not followed any further: for
-/// going through many requests.
+/// Like [`judge_request`], but a request whose own lines tell briefly that it went well, or that it looked for something
+/// in vain, is not followed any further: for going through many requests.
 pub fn judge_briefly(request: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Case {
     let told = gather::told(request, evidence);
     let course = course(request, &told.sorted(), &told.resources);
-    if course.outcome == Outcome::Succeeded {
+    if course.outcome == Outcome::Succeeded || course.looked_in_vain {
         return case(request, course, &told, baseline);
     }
     judge_request(request, evidence, baseline)

@@ -71,7 +71,7 @@ fn ids_of(event: &Event) -> HashSet<&Id> {
 }
 
 fn is_trouble(event: &Event) -> bool {
-    event.severity >= Severity::Warning
+    event.severity >= Severity::Error
         || event.signatures.iter().any(|found| {
             found.signature.role == model::Role::Cause && found.signature.scope != model::Scope::Request
         })

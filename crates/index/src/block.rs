@@ -10,6 +10,8 @@ use crate::codec::{Decoder, Encoder};
 
 /// A block is full at this many lines …
 pub(crate) const MAX_LINES: usize = 1024;
+/// What a row's number in its block takes.
+const ROW_BITS: u64 = MAX_LINES as u64 - 1;
 /// … or this many bytes.
 pub(crate) const MAX_BYTES: usize = 512 << 10;
 
@@ -31,6 +33,11 @@ impl Rows {
     pub(crate) fn range(&self, row: usize) -> Range<usize> {
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
         start..self.ends[row]
+    }
+
+    /// The row that holds this place of the text.
+    pub(crate) fn row_at(&self, place: usize) -> usize {
+        self.ends.partition_point(|end| *end < place)
     }
 
     /// The number of the line that begins the event of this one.
@@ -84,8 +91,8 @@ pub(crate) struct Block {
     pub(crate) text: OnceLock<Vec<u8>>,
     /// How often somebody has asked for an id.
     asked: AtomicUsize,
-    /// The ids of the lines: (hash, row), sorted; for blocks that are asked again and again.
-    ids: OnceLock<Vec<(u64, usize)>>,
+    /// The ids of the lines, sorted, for blocks that are asked again and again: a hash, its last bits replaced by the row.
+    ids: OnceLock<Vec<u64>>,
     /// The lines that go on with an event: (number of its head, row), sorted.
     continuing: OnceLock<Vec<(u64, usize)>>,
 }
@@ -110,11 +117,15 @@ impl Block {
     /// The rows that name the id, in order. Needs the text.
     pub(crate) fn rows_with(&self, id: &Id) -> Vec<usize> {
         // To read all ids of a block costs as much as to look for one a few times.
-        const FEW: usize = 4;
+        const FEW: usize = 3;
         if self.asked.fetch_add(1, Ordering::Relaxed) < FEW {
             self.search(id)
         } else {
-            paired(self.ids.get_or_init(|| self.scan()), id.stable_hash())
+            let ids = self.ids.get_or_init(|| self.scan());
+            let hash = id.stable_hash() & !ROW_BITS;
+            let from = ids.partition_point(|other| *other < hash);
+            let rows = ids.iter().skip(from).take_while(|other| *other & !ROW_BITS == hash);
+            rows.filter_map(|id| usize::try_from(id & ROW_BITS).ok()).collect()
         }
     }
 
@@ -137,7 +148,7 @@ impl Block {
         let needle = needle(id);
         let mut rows = Vec::new();
         for at in memmem::find_iter(&lower, needle.as_bytes()) {
-            let row = self.rows.ends.partition_point(|end| *end < at);
+            let row = self.rows.row_at(at);
             if rows.last() != Some(&row) && self.names(row, id) {
                 rows.push(row);
             }
@@ -145,10 +156,10 @@ impl Block {
         rows
     }
 
-    fn scan(&self) -> Vec<(u64, usize)> {
+    fn scan(&self) -> Vec<u64> {
         let mut ids = Vec::new();
         for row in 0..self.rows.len() {
-            scan_ids(self.line(row), |found| ids.push((found.id.stable_hash(), row)));
+            scan_ids(self.line(row), |found| ids.push(found.id.stable_hash() & !ROW_BITS | row as u64 & ROW_BITS));
         }
         ids.sort_unstable();
         ids.dedup();

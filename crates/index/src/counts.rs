@@ -6,12 +6,14 @@
 //! without a time are not counted. A half line that was counted is taken back where the whole one is: sums are right,
 //! and one row of a segment may be below zero.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use model::{Annotation, Severity, TimeRange};
+use rustc_hash::FxHashMap;
 
 use crate::StoreError;
 use crate::block::Draft;
@@ -73,8 +75,8 @@ pub(crate) const fn minutes(range: TimeRange) -> (i64, i64) {
 /// The counts of a segment that is being written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
-    rows: HashMap<Key, i64>,
-    in_minute: HashMap<i64, u32>,
+    rows: FxHashMap<Key, i64>,
+    in_minute: FxHashMap<i64, u32>,
     /// Where a template was seen first: source and line.
     examples: BTreeMap<u64, (SourceId, u64)>,
 }
@@ -83,14 +85,16 @@ impl Counts {
     pub(crate) fn add(&mut self, source: SourceId, draft: &Draft) {
         for (number, annotation) in draft.rows.numbers.iter().zip(&draft.rows.annotations) {
             let Some(mut key) = Key::of(source, annotation) else { continue };
-            if !self.rows.contains_key(&key) {
-                let known = self.in_minute.entry(key.minute).or_default();
-                if *known >= MAX_ROWS_A_MINUTE {
-                    key.template = OTHER;
-                }
-                *known += 1;
-                self.examples.entry(key.template).or_insert((source, *number));
+            if let Entry::Occupied(mut known) = self.rows.entry(key) {
+                *known.get_mut() += 1;
+                continue;
             }
+            let in_minute = self.in_minute.entry(key.minute).or_default();
+            if *in_minute >= MAX_ROWS_A_MINUTE {
+                key.template = OTHER;
+            }
+            *in_minute += 1;
+            self.examples.entry(key.template).or_insert((source, *number));
             *self.rows.entry(key).or_default() += 1;
         }
     }

@@ -57,6 +57,7 @@ pub struct Pattern {
     pub first: Timestamp,
     pub last: Timestamp,
     pub services: BTreeSet<String>,
+    pub hosts: BTreeSet<String>,
     /// A place where it stands; retention may have dropped it.
     pub example: Option<(SourceId, u64)>,
 }
@@ -74,7 +75,7 @@ impl Reader {
         let view = self.view();
         let fitting: Vec<bool> = view.sources.iter().map(|source| filter.fits_source(source)).collect();
         // By source rather than by name while counting: names are compared once for each at the end.
-        let mut sums = HashMap::<(i64, u64), i64>::new();
+        let mut sums = Sums::default();
         let step = i64::from(step_minutes.max(1));
         let fine = filter.is_fine() || matches!(by, Dimension::Template | Dimension::Signature);
         self.each_count(&view, range, fine, &mut |key, count| {
@@ -86,11 +87,11 @@ impl Reader {
                     Dimension::Template => key.template,
                     Dimension::Signature => key.signature,
                 };
-                *sums.entry((key.minute.div_euclid(step) * step, part)).or_default() += count;
+                sums.add(key.minute.div_euclid(step) * step, part, count);
             }
         });
         let mut named = BTreeMap::<(Timestamp, Value), u64>::new();
-        for ((minute, part), count) in sums {
+        for ((minute, part), count) in sums.finish() {
             // What is below zero belongs to a day that was dropped.
             if let Some(count) = u64::try_from(count).ok().filter(|count| *count > 0) {
                 *named.entry((time_of(minute), value(&view, by, part))).or_default() += count;
@@ -119,6 +120,7 @@ impl Reader {
                 first: minute,
                 last: minute,
                 services: BTreeSet::new(),
+                hosts: BTreeSet::new(),
                 example: None,
             });
             pattern.count = pattern.count.saturating_add_signed(count);
@@ -135,10 +137,11 @@ impl Reader {
             }
         }
         for (template, source) in sources {
-            let service = view.source(source).and_then(|source| source.service.clone());
-            if let Some(pattern) = patterns.get_mut(&template) {
-                pattern.services.extend(service);
-            }
+            let (Some(source), Some(pattern)) = (view.source(source), patterns.get_mut(&template)) else {
+                continue;
+            };
+            pattern.services.extend(source.service.clone());
+            pattern.hosts.extend(source.host.clone());
         }
         let mut patterns: Vec<Pattern> = patterns.into_values().collect();
         patterns.sort_by_key(|pattern| (std::cmp::Reverse(pattern.count), pattern.template));
@@ -152,6 +155,39 @@ impl Reader {
                 self.noted(segment.each_count(fine, minutes(range), &mut |(key, count)| visit(key, count)));
             }
         }
+    }
+}
+
+/// Counts by step and part. They come in order of time, and most of them are of few parts: those of a step are gathered
+/// before a table is asked for their place.
+#[derive(Default)]
+struct Sums {
+    step: i64,
+    few: [i64; Severity::ALL.len()],
+    all: HashMap<(i64, u64), i64>,
+}
+
+impl Sums {
+    fn add(&mut self, step: i64, part: u64, count: i64) {
+        if step != self.step {
+            self.put_away();
+            self.step = step;
+        }
+        match usize::try_from(part).ok().and_then(|part| self.few.get_mut(part)) {
+            Some(sum) => *sum += count,
+            None => *self.all.entry((step, part)).or_default() += count,
+        }
+    }
+
+    fn put_away(&mut self) {
+        for (part, sum) in (0..).zip(std::mem::take(&mut self.few)).filter(|(_, sum)| *sum != 0) {
+            *self.all.entry((self.step, part)).or_default() += sum;
+        }
+    }
+
+    fn finish(mut self) -> HashMap<(i64, u64), i64> {
+        self.put_away();
+        self.all
     }
 }
 

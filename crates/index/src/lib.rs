@@ -57,6 +57,6 @@ pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
 pub use reader::{Place, Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
-pub use verify::verify;
+pub use verify::{Holdings, holdings, verify};
 pub use words::stamp_length;
 pub use writer::{Dropped, Options, Writer};

@@ -361,7 +361,7 @@ impl Reader {
         }
     }
 
-    fn block_with_text(&self, found: &Found<'_>) -> Option<Arc<Block>> {
+    pub(crate) fn block_with_text(&self, found: &Found<'_>) -> Option<Arc<Block>> {
         let block = self.block(found)?;
         if block.text.get().is_none() {
             match found.segment.text(&found.entry) {

@@ -1,15 +1,17 @@
 //! Events that match, the newest first, a page at a time: blocks are opened from the newest backwards, and no more of
 //! them than the page needs.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use model::Timestamp;
 
 use crate::directory::Entry;
-use crate::query::{Filter, Query, needs_words};
+use crate::query::{Filter, Opened, Query, needs_words};
 use crate::reader::{Found, Reader, StoredEvent};
 use crate::segment::{Segment, Wanted};
 use crate::view::View;
@@ -23,6 +25,33 @@ pub struct Cursor {
     pub source: SourceId,
     /// Of the first line.
     pub line: u64,
+}
+
+/// Text to hand out and to be given back: `18e9f2a3b4c5d6e7.3.1f4`.
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.time {
+            Some(time) => write!(out, "{:x}", time.nanos())?,
+            None => out.write_str("none")?,
+        }
+        write!(out, ".{:x}.{:x}", self.source.0, self.line)
+    }
+}
+
+impl Cursor {
+    /// Reads what was handed out.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim().splitn(3, '.');
+        let time = match parts.next()? {
+            "none" => None,
+            // Times before 1970 are written as the bits of a negative number.
+            time => Some(Timestamp::from_nanos(u64::from_str_radix(time, 16).ok()?.cast_signed())),
+        };
+        let source = SourceId(u32::from_str_radix(parts.next()?, 16).ok()?);
+        let line = u64::from_str_radix(parts.next()?, 16).ok()?;
+        Some(Self { time, source, line })
+    }
 }
 
 /// A page of what was found.
@@ -189,11 +218,15 @@ impl Walk<'_> {
         limit: usize,
         matches: &mut dyn FnMut(&StoredEvent) -> bool,
     ) {
-        let Some(block) = self.reader.block(found) else { return };
+        let needs_text = filter.needs_text();
+        let block = if needs_text { self.reader.block_with_text(found) } else { self.reader.block(found) };
+        let Some(block) = block else { return };
         let source = found.entry.source;
-        let end = block.rows.numbers.partition_point(|number| *number < found.dead_from);
-        let fitting = (0..end).filter(|row| filter.fits_line(&block.rows.annotations[*row]));
-        let heads: BTreeSet<u64> = fitting.map(|row| block.rows.head(row)).collect();
+        let rows = block.rows.numbers.partition_point(|number| *number < found.dead_from);
+        let lower = OnceCell::new();
+        let opened = Opened { block: &block, number: found.number, entry: &found.entry, rows, lower };
+        let all = || (0..rows).map(|row| block.rows.head(row)).collect();
+        let heads: BTreeSet<u64> = filter.heads(&opened).unwrap_or_else(all);
         // The newest first: they show soonest what is too old for this page.
         for head in heads.into_iter().rev() {
             let row = block.rows.numbers.binary_search(&head).ok();
@@ -233,5 +266,24 @@ impl StoredEvent {
     pub fn cursor(&self) -> Cursor {
         let (time, source, line) = self.order();
         Cursor { time, source, line }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_read_back() {
+        let check = |time: Option<i64>, line: u64| {
+            let cursor = Cursor { time: time.map(Timestamp::from_nanos), source: SourceId(7), line };
+            assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+        };
+        check(Some(1_795_231_696_763_000_000), 90);
+        check(Some(-1), u64::MAX);
+        check(None, 0);
+        for text in ["", "1.2", "x.1.1", "1.1.1.1", "none.none.none"] {
+            assert_eq!(Cursor::parse(text), None, "{text}");
+        }
     }
 }

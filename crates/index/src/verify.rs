@@ -1,16 +1,18 @@
 //! Looks at every byte of a store: `culprit doctor`.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use model::TimeRange;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::block::Block;
 use crate::directory::{Entry, Footer};
 use crate::footer;
-use crate::manifest::{Manifest, SegmentInfo};
+use crate::manifest::{FORMAT, Manifest, SegmentInfo};
 use crate::segment::{Directory, blocks_path, folder, read_columns, read_text, words_path};
 use crate::table::{Record, Table, wrong};
 use crate::writer::{read_summaries, summary_path};
@@ -48,6 +50,58 @@ pub fn verify(store: &Path, progress: &mut dyn FnMut(&Path)) -> Result<Vec<Damag
         }
     }
     Ok(found.0)
+}
+
+/// What a store holds, and how much room that takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// The version of the layout.
+    pub format: u32,
+    pub sources: u64,
+    pub segments: u64,
+    /// Each is dropped as a whole.
+    pub days: u64,
+    pub blocks: u64,
+    pub lines: u64,
+    /// Of text.
+    pub raw: u64,
+    /// Of all files.
+    pub disk: u64,
+    /// Pairs of an id and a block that names it, as far as the segments can be read.
+    pub ids: u64,
+    pub time: Option<TimeRange>,
+}
+
+/// Counts what a store holds, without looking at it.
+pub fn holdings(store: &Path) -> Result<Holdings, StoreError> {
+    let manifest = Manifest::read(store)?;
+    let mut found =
+        Holdings { format: FORMAT, sources: manifest.sources.len() as u64, ..Holdings::default() };
+    let mut days = BTreeSet::new();
+    for info in &manifest.segments {
+        found.segments += 1;
+        days.insert(info.day);
+        found.blocks += info.blocks;
+        found.lines += info.lines;
+        found.raw += info.raw;
+        found.disk += info.disk;
+        if info.time.start <= info.time.end {
+            let time = found.time.get_or_insert(info.time);
+            time.start = time.start.min(info.time.start);
+            time.end = time.end.max(info.time.end);
+        }
+        let file = File::open(blocks_path(&folder(store, info.number)));
+        let directory = file.and_then(|file| Ok((Directory::read(&Arc::new(file.try_clone()?))?, file)));
+        let Ok((directory, file)) = directory else { continue };
+        let ids = &directory.footer.ids;
+        let pages = (0..ids.fences.len()).filter_map(|page| ids.pairs(&file, page).ok());
+        found.ids += pages.map(|pairs| pairs.len() as u64).sum::<u64>();
+    }
+    let others =
+        manifest.summaries.iter().map(|number| summary_path(store, *number)).chain([Manifest::path(store)]);
+    found.disk += others.filter_map(|path| Some(fs::metadata(path).ok()?.len())).sum::<u64>();
+    found.days = days.len() as u64;
+    Ok(found)
 }
 
 #[derive(Default)]

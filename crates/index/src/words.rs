@@ -17,8 +17,9 @@ use tantivy::{
     DocSet, Index, InvertedIndexReader, SegmentReader, TERMINATED, TantivyDocument, TantivyError, Term,
 };
 
-/// Longer words and numbers than these are not indexed; whoever looks for them has to look into the blocks.
-const LONGEST: usize = 64;
+/// Of longer words the beginning is indexed.
+pub(crate) const LONGEST: usize = 64;
+/// Longer numbers than these are not indexed; whoever looks for them has to look into the blocks.
 const LONGEST_NUMBER: usize = 5;
 const LONGEST_HEX: usize = 15;
 
@@ -81,8 +82,15 @@ impl Compound {
 
     fn end<'a>(&mut self, text: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
         let length = self.end - self.start;
-        if self.words > 1 && length <= LONGEST {
-            visit(Piece::Compound(&text[self.start..self.end]));
+        if self.words > 1 {
+            let whole = &text[self.start..self.end];
+            if length <= LONGEST {
+                visit(Piece::Compound(whole));
+            }
+            // An address stands in `10.0.0.5/24` and in `node-10.0.0.5` too.
+            let parts = whole.split(|byte| matches!(byte, b'/' | b'-'));
+            let shorter = parts.filter(|part| part.len() < length || length > LONGEST);
+            shorter.filter(|part| is_address(part)).for_each(|part| visit(Piece::Compound(part)));
         }
         *self = Self::default();
     }
@@ -117,8 +125,14 @@ fn id_in(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
 }
 
 fn visit_word<'a>(word: &'a [u8], visit: &mut impl FnMut(Piece<'a>)) {
-    if !word.is_empty() && word.len() <= LONGEST {
-        visit(Piece::Word(word));
+    if word.is_empty() {
+        return;
+    }
+    visit(Piece::Word(word.get(..LONGEST).unwrap_or(word)));
+    if !word.is_ascii() {
+        // Of `‘kvm’` people look for what stands between the quotes.
+        let parts = word.split(|byte| !byte.is_ascii()).filter(|part| !part.is_empty());
+        parts.for_each(|part| visit(Piece::Word(part.get(..LONGEST).unwrap_or(part))));
     }
 }
 
@@ -178,12 +192,15 @@ fn is_indexed(word: &[u8]) -> bool {
 /// Names and IPv4 addresses, but no dates and no measured seconds.
 fn is_telling(compound: &[u8]) -> bool {
     let parts = || compound.split(|byte| is_joiner(*byte));
-    let address =
-        || parts().count() == 4 && compound.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
     let name = || {
         parts().all(|part| is_indexed(part) && part.iter().filter(|byte| byte.is_ascii_digit()).count() < 5)
     };
-    if compound.iter().any(u8::is_ascii_alphabetic) { name() } else { address() }
+    if compound.iter().any(u8::is_ascii_alphabetic) { name() } else { is_address(compound) }
+}
+
+fn is_address(compound: &[u8]) -> bool {
+    compound.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && compound.split(|byte| *byte == b'.').count() == 4
 }
 
 /// Collects the distinct words of one block after the other.
@@ -510,7 +527,9 @@ mod tests {
         );
         check("instance-0000009f", &["instance", "0000009f", "id instance-0000009f"]);
         check("/var/log/no_such.log:", &["var", "log", "no_such", "log", "[var/log/no_such.log]"]);
-        check("340882cbe4f1a9b7039785867dc13fdf43a478f3 größe", &["größe"]);
+        check("340882cbe4f1a9b7039785867dc13fdf43a478f3 größe", &["größe", "gr", "e"]);
+        check("via 10.0.0.0/24", &["via", "10", "0", "0", "0", "24", "[10.0.0.0]"]);
+        check(&"word".repeat(20), &["word".repeat(16).as_str()]);
     }
 
     #[test]

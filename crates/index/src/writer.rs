@@ -205,22 +205,36 @@ impl Writer {
     ) -> Result<Dropped, StoreError> {
         self.commit(Vec::new())?;
         self.take_merged(true);
+        let report = self.would_drop(oldest, most_bytes);
         let first_kept = self.first_day_kept(oldest.map(day_of), most_bytes.unwrap_or(u64::MAX));
         let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.manifest.segments)
             .into_iter()
             .partition(|segment| segment.day >= first_kept);
         self.manifest.segments = kept;
-        let mut report = Dropped::default();
         for segment in &dropped {
-            report.segments += 1;
-            report.lines += segment.lines;
-            report.bytes += segment.disk;
             self.manifest.dead.retain(|dead| dead.segment != segment.number);
             self.garbage.folders.push(segment::folder(&self.store, segment.number));
         }
         self.changed |= !dropped.is_empty();
         self.commit(Vec::new())?;
         Ok(report)
+    }
+
+    /// What [`Self::retain`] would drop of what is committed.
+    #[must_use]
+    pub fn would_drop(&self, oldest: Option<Timestamp>, most_bytes: Option<u64>) -> Dropped {
+        let first_kept = self.first_day_kept(oldest.map(day_of), most_bytes.unwrap_or(u64::MAX));
+        let old = self.manifest.segments.iter().filter(|segment| segment.day < first_kept);
+        let mut report = Dropped::default();
+        let mut days = BTreeSet::new();
+        for segment in old {
+            days.insert(segment.day);
+            report.segments += 1;
+            report.lines += segment.lines;
+            report.bytes += segment.disk;
+        }
+        report.days = days.len();
+        report
     }
 
     /// What was appended so far, committed or not: for readers in this process.
@@ -426,6 +440,7 @@ impl Writer {
 /// What [`Writer::retain`] dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
+    pub days: usize,
     pub segments: usize,
     pub lines: u64,
     /// On the disk.

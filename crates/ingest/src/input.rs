@@ -37,7 +37,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_line: 1 << 20, batch_lines: 4096, batch_bytes: 1 << 20 }
+        Self { max_line: 1 << 20, batch_lines: 512, batch_bytes: 128 << 10 }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use model::{Annotation, Defect, Line, Timestamp};
+use model::{Annotation, Defect, Line, Severity, Timestamp};
 
 use crate::clock::{Clock, Zone};
 use crate::format::Format;
@@ -23,7 +23,8 @@ pub struct Annotator {
     format: Option<Format>,
     heads: OpenHeads,
     previous: Option<Previous>,
-    message_start: usize,
+    message_start: Option<usize>,
+    names_request: bool,
 }
 
 /// The line before.
@@ -47,7 +48,8 @@ impl Annotator {
             format: None,
             heads: OpenHeads::default(),
             previous: None,
-            message_start: 0,
+            message_start: None,
+            names_request: false,
         }
     }
 
@@ -64,7 +66,8 @@ impl Annotator {
         self.masker.mask(&mut line.text);
         let text = text::of(&line.text);
         let (format, header) = self.recognise(&text);
-        self.message_start = message_start(&header, &line.text);
+        self.message_start = may_tell(&header).then(|| message_start(&header, &line.text));
+        self.names_request = header.context.names_request();
         let timestamp = self.clock.resolve(header.stamp);
         let mut defect =
             text_defect(matches!(text, Cow::Owned(_))).or_else(|| stamp_defect(header.stamp, timestamp));
@@ -85,7 +88,7 @@ impl Annotator {
         Annotation {
             format: if continued.is_some() && format == Format::Plain { head.format } else { format }.name(),
             timestamp: timestamp.or(head.timestamp),
-            severity: if own == model::Severity::Unspecified { head.severity } else { own },
+            severity: if own == Severity::Unspecified { head.severity } else { own },
             continues: continued.map(|head| head.line),
             defect,
             notable: false,
@@ -93,10 +96,17 @@ impl Annotator {
         }
     }
 
-    /// Where the message of the line that was annotated last begins in it; 0 when that cannot be told.
+    /// Where the message of the line that was annotated last begins in it, 0 when that cannot be told; none when it tells
+    /// nothing that breaks, begins or ends.
     #[must_use]
-    pub const fn message_start(&self) -> usize {
+    pub const fn message_start(&self) -> Option<usize> {
         self.message_start
+    }
+
+    /// Whether the line that was annotated last names the request that it belongs to, and is not a process's own.
+    #[must_use]
+    pub const fn names_request(&self) -> bool {
+        self.names_request
     }
 
     /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.
@@ -169,6 +179,13 @@ fn has_no_prefix(text: &str) -> bool {
         [b'<', next, ..] => next.is_ascii_alphabetic() || *next == b'/',
         _ => false,
     }
+}
+
+/// DEBUG alone tells of no trouble and no change, and is half of all lines where it is on; neither does a read that was
+/// answered.
+fn may_tell(header: &Header<'_>) -> bool {
+    let read = header.exchange.as_ref().is_some_and(|exchange| !exchange.changes() && !exchange.failed());
+    header.severity != Severity::Debug && !(read && header.severity < Severity::Warning)
 }
 
 /// What a format reads apart (an access line) or rewrites (JSON) has its message nowhere in the line.

@@ -65,6 +65,16 @@ pub(crate) enum Continuation {
     Previous,
 }
 
+impl RawContext<'_> {
+    /// A process has a request id too, without identity: it stands on all its lines.
+    pub(crate) const fn names_request(&self) -> bool {
+        match self.request {
+            Some(_) => self.identity,
+            None => self.global.is_some(),
+        }
+    }
+}
+
 impl Header<'_> {
     /// For formats that have to rewrite the line (colours, JSON escapes) before they read it.
     pub(crate) fn into_owned(self) -> Header<'static> {

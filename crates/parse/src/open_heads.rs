@@ -1,6 +1,5 @@
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use model::{Severity, Timestamp};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::format::Format;
 use crate::header::Header;
@@ -37,9 +36,8 @@ impl Key {
     /// `None` when the line names no logger: no traceback can be told to be its.
     pub(crate) fn of(header: &Header<'_>) -> Option<Self> {
         let logger = header.logger.as_deref()?;
-        let mut hasher = DefaultHasher::new();
-        (header.process, logger).hash(&mut hasher);
-        Some(Self(hasher.finish()))
+        let process = header.process.map_or(u64::MAX, u64::from);
+        Some(Self(xxh3_64_with_seed(logger.as_bytes(), process)))
     }
 }
 

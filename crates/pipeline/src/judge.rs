@@ -36,7 +36,7 @@ struct Lessons {
 
 impl Lessons {
     const FIRST: u64 = 400;
-    const ONE_IN: u64 = 32;
+    const ONE_IN: u64 = 64;
 
     fn next(&mut self) -> bool {
         self.taken += 1;

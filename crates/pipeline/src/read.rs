@@ -9,7 +9,7 @@ use correlate::notes;
 
 use index::{SourceId, Writer};
 use ingest::{Checkpoint, ReadError, Reader, Resume, Skipped};
-use model::{Annotation, Defect, Id, Line, Severity, Source, Timestamp};
+use model::{Annotation, Defect, Id, Line, Source, Timestamp};
 use parse::{Annotator, Knowledge};
 
 use crate::error::ImportError;
@@ -167,12 +167,10 @@ impl<'a> Import<'a> {
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        // Nothing that breaks, begins or ends is told at DEBUG alone, and it is half of all lines where it is on.
-        if annotation.severity != Severity::Debug {
-            let message = line.text.get(text.annotator.message_start()..).unwrap_or_default();
-            let glance = self.knowledge.glance(message);
-            annotation.notable = annotation.severity < Severity::Warning && glance.notable;
-            if glance.opens && annotation.continues.is_none() {
+        if let Some(start) = text.annotator.message_start() {
+            let glance = self.knowledge.glance(line.text.get(start..).unwrap_or_default());
+            annotation.notable = glance.notable;
+            if glance.opens && annotation.continues.is_none() && text.annotator.names_request() {
                 self.open(text, &line, &annotation);
             }
         }

@@ -1,22 +1,21 @@
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use correlate::{Answer, Baseline, notes};
-use index::{Damage, Limits, Place, Reader, SourceId, StoreError, StoredEvent};
+use index::{Cursor, Damage, Place, Reader, SourceId, StoreError, StoredEvent};
 use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
 use parse::Knowledge;
 
 use crate::evidence::StoreEvidence;
-use crate::execute::{matches, plan};
-use crate::grammar;
-use crate::language::QueryError;
 
 /// A store and what is known, ready to answer.
 #[derive(Debug)]
 pub struct Engine {
-    reader: Reader,
-    knowledge: Knowledge,
+    pub(crate) reader: Reader,
+    pub(crate) knowledge: Knowledge,
     baseline: Baseline,
 }
 
@@ -38,14 +37,54 @@ pub struct Passage {
     /// Whose request id the line carries.
     pub request: Option<Id>,
     pub matched: bool,
+    /// Its place in the order of a search.
+    pub cursor: Cursor,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestFilter {
     pub failed: bool,
     /// Began at or after.
     pub since: Option<Timestamp>,
+    /// Those behind the end of another page.
+    pub after: Option<RequestCursor>,
     pub limit: usize,
+}
+
+/// A request's place in the list: the newest first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestCursor {
+    start: Reverse<Timestamp>,
+    request: Id,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestPage {
+    pub requests: Vec<Summary>,
+    /// Where to go on, when there are more.
+    pub next: Option<RequestCursor>,
+}
+
+impl RequestCursor {
+    #[must_use]
+    pub fn of(summary: &Summary) -> Self {
+        Self { start: Reverse(summary.start), request: summary.request.clone() }
+    }
+
+    /// Reads what was handed out.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (start, request) = text.trim().split_once('.')?;
+        let start = Timestamp::from_nanos(u64::from_str_radix(start, 16).ok()?.cast_signed());
+        Some(Self { start: Reverse(start), request: Id::parse(request)? })
+    }
+}
+
+/// Text to hand out and to be given back.
+impl fmt::Display for RequestCursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:x}.{}", self.start.0.nanos(), self.request)
+    }
 }
 
 impl Engine {
@@ -105,30 +144,22 @@ impl Engine {
         found
     }
 
-    /// Up to `limit` events that match, the newest first.
-    pub fn search(&self, query: &str, now: Timestamp, limit: usize) -> Result<Vec<Passage>, QueryError> {
-        let expression = grammar::parse(query, now)?;
-        let limits = Limits { events: limit, ..Limits::NONE };
-        let found = self.reader.search(&plan(&expression), &limits, &mut |stored| {
-            matches(&expression, &self.event(stored), &searched_text(stored))
-        });
-        Ok(found.events.iter().map(|stored| passage(&self.event(stored), stored, true)).collect())
-    }
-
     /// What was found out about requests when they were imported, the newest first.
     #[must_use]
-    pub fn requests(&self, filter: RequestFilter) -> Vec<Summary> {
+    pub fn requests(&self, filter: &RequestFilter) -> RequestPage {
         let remembered = self.reader.summaries();
         let all = remembered.iter().filter_map(|(key, bytes)| notes::summary_from_bytes(key, bytes));
         let wanted = |summary: &Summary| {
             (!filter.failed || summary.outcome == Outcome::Failed)
                 && filter.since.is_none_or(|since| summary.start >= since)
+                && filter.after.as_ref().is_none_or(|after| RequestCursor::of(summary) > *after)
         };
         let mut requests: Vec<Summary> = all.filter(wanted).collect();
-        requests
-            .sort_by(|one, other| other.start.cmp(&one.start).then_with(|| one.request.cmp(&other.request)));
+        requests.sort_by_cached_key(RequestCursor::of);
+        let more = requests.len() > filter.limit;
         requests.truncate(filter.limit);
-        requests
+        let next = requests.last().filter(|_| more).map(RequestCursor::of);
+        RequestPage { requests, next }
     }
 
     /// What of the store could not be read so far: answers may lack something.
@@ -137,7 +168,7 @@ impl Engine {
         self.reader.damage()
     }
 
-    fn event(&self, stored: &StoredEvent) -> Event {
+    pub(crate) fn event(&self, stored: &StoredEvent) -> Event {
         self.knowledge.event(&stored.source, &stored.lines, &stored.annotation)
     }
 
@@ -163,21 +194,11 @@ impl Engine {
     }
 }
 
-/// In lower case, without the times that the lines begin with: they are asked for by `since` and `until`.
-fn searched_text(stored: &StoredEvent) -> String {
-    let mut text = Vec::new();
-    for line in &stored.lines {
-        text.extend_from_slice(line.text.get(index::stamp_length(&line.text)..).unwrap_or_default());
-        text.push(b'\n');
-    }
-    String::from_utf8_lossy(&text).to_lowercase()
-}
-
 fn order(stored: &StoredEvent) -> (Option<Timestamp>, SourceId, u64) {
     (stored.annotation.timestamp, stored.source_id, stored.lines.first().map_or(0, |line| line.number))
 }
 
-fn passage(event: &Event, stored: &StoredEvent, matched: bool) -> Passage {
+pub(crate) fn passage(event: &Event, stored: &StoredEvent, matched: bool) -> Passage {
     Passage {
         path: event.source.path.clone(),
         host: event.host.clone(),
@@ -194,5 +215,6 @@ fn passage(event: &Event, stored: &StoredEvent, matched: bool) -> Passage {
             .collect(),
         request: event.context.request.clone(),
         matched,
+        cursor: stored.cursor(),
     }
 }

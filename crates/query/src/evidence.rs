@@ -6,7 +6,7 @@ use std::sync::Arc;
 use correlate::Evidence;
 use index::{Place, Reader};
 use lru::LruCache;
-use model::{Annotation, Event, Id, Severity, TimeRange};
+use model::{Annotation, Event, Id, Severity, TimeRange, Timestamp};
 use parse::Knowledge;
 
 /// All that was ever written, parsed again as it is asked for.
@@ -16,15 +16,25 @@ pub struct StoreEvidence<'a> {
     knowledge: &'a Knowledge,
     /// One answer asks for the same event through many ids, and one request after the other for the same neighbours.
     parsed: RefCell<LruCache<Place, Arc<Event>>>,
+    /// What went wrong anywhere in a minute: everything that failed about then asks for it.
+    troubles: RefCell<LruCache<i64, Arc<[Arc<Event>]>>>,
 }
 
 /// More events than one answer looks at; about 60 MB of them.
 const MOST_PARSED: NonZeroUsize = NonZeroUsize::new(24 << 10).expect("not zero");
+/// Minutes whose troubles are kept. Longer stretches of time are looked up as a whole.
+const MOST_MINUTES: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
+const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 
 impl<'a> StoreEvidence<'a> {
     #[must_use]
     pub fn new(reader: &'a Reader, knowledge: &'a Knowledge) -> Self {
-        Self { reader, knowledge, parsed: RefCell::new(LruCache::new(MOST_PARSED)) }
+        Self {
+            reader,
+            knowledge,
+            parsed: RefCell::new(LruCache::new(MOST_PARSED)),
+            troubles: RefCell::new(LruCache::new(MOST_MINUTES)),
+        }
     }
 
     fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<Arc<Event>> {
@@ -45,6 +55,25 @@ impl<'a> StoreEvidence<'a> {
         parsed.put(place, Arc::clone(&event));
         Some(event)
     }
+
+    fn troubles_of(&self, minute: i64) -> Arc<[Arc<Event>]> {
+        if let Some(known) = self.troubles.borrow_mut().get(&minute) {
+            return Arc::clone(known);
+        }
+        let start = Timestamp::from_nanos(minute.saturating_mul(NANOS_PER_MINUTE));
+        let end = Timestamp::from_nanos(start.nanos().saturating_add(NANOS_PER_MINUTE - 1));
+        let found: Arc<[Arc<Event>]> = self.troubles_in(TimeRange { start, end }).into();
+        self.troubles.borrow_mut().put(minute, Arc::clone(&found));
+        found
+    }
+
+    fn troubles_in(&self, range: TimeRange) -> Vec<Arc<Event>> {
+        self.events(self.reader.places_near(None, range, Severity::Error), range)
+    }
+}
+
+const fn minute_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(NANOS_PER_MINUTE)
 }
 
 impl Evidence for StoreEvidence<'_> {
@@ -58,6 +87,16 @@ impl Evidence for StoreEvidence<'_> {
     }
 
     fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
-        self.events(self.reader.places_near(None, range, Severity::Warning), range)
+        let (first, last) = (minute_of(range.start), minute_of(range.end));
+        if last.saturating_sub(first).unsigned_abs() >= MOST_MINUTES.get() as u64 {
+            return self.troubles_in(range);
+        }
+        let mut troubles = Vec::new();
+        for minute in first..=last {
+            let all = self.troubles_of(minute);
+            let inside = |event: &&Arc<Event>| event.timestamp.is_some_and(|time| range.contains(time));
+            troubles.extend(all.iter().filter(inside).cloned());
+        }
+        troubles
     }
 }

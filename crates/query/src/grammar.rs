@@ -1,13 +1,17 @@
 //! Text → [`Expression`]. Words stand for themselves and are joined by AND; `OR`, `NOT` (or `-`) and parentheses do the rest.
 
-use model::{Id, Severity, Timestamp};
+use std::net::{IpAddr, Ipv6Addr};
 
-use crate::language::{Comparison, Expression, Field, QueryError};
+use model::{Id, IdKind, Severity, Timestamp};
+
+use crate::language::{Comparison, Expression, Field, Number, QueryError, Text};
 use crate::moment::moment;
+use crate::pattern::Pattern;
 
 const MOST_CHARACTERS: usize = 10_000;
 const DEEPEST: usize = 32;
 const MOST_TERMS: usize = 256;
+const MOST_REGEXES: usize = 8;
 
 /// `now` is what `since:1h` counts from.
 pub fn parse(text: &str, now: Timestamp) -> Result<Expression, QueryError> {
@@ -19,7 +23,8 @@ pub fn parse(text: &str, now: Timestamp) -> Result<Expression, QueryError> {
         });
     }
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, end: text.chars().count() + 1, now };
+    let mut parser =
+        Parser { tokens: &tokens, at: 0, depth: 0, regexes: 0, end: text.chars().count() + 1, now };
     let expression = parser.any()?;
     match parser.peek() {
         None => Ok(expression),
@@ -39,6 +44,8 @@ enum Kind {
     Close,
     Minus,
     Quoted(String),
+    /// `/text/`; in it, `\/` stands for a slash.
+    Regex(String),
     /// Everything else up to a space or parenthesis: a word, `field:value`, `level>=warning`.
     Bare(String),
     /// `field:"quoted value"`
@@ -63,6 +70,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
                 let (quoted, next) = quoted(&characters, at)?;
                 at = next - 1;
                 Kind::Quoted(quoted)
+            }
+            '/' if let Some((pattern, next)) = regex(&characters, at) => {
+                at = next - 1;
+                Kind::Regex(pattern)
             }
             _ => {
                 let end = (at..characters.len())
@@ -108,10 +119,37 @@ fn quoted(characters: &[char], start: usize) -> Result<(String, usize), QueryErr
     }
 }
 
+/// The text up to the next slash, when a term ends there: `/var/log` is a path. A slash inside is written `\/`.
+fn regex(characters: &[char], start: usize) -> Option<(String, usize)> {
+    let mut text = String::new();
+    let mut at = start + 1;
+    loop {
+        match characters.get(at)? {
+            '/' => break,
+            '\\' if characters.get(at + 1) == Some(&'/') => {
+                text.push('/');
+                at += 2;
+            }
+            '\\' => {
+                text.push('\\');
+                text.push(*characters.get(at + 1)?);
+                at += 2;
+            }
+            character => {
+                text.push(*character);
+                at += 1;
+            }
+        }
+    }
+    let ends = characters.get(at + 1).is_none_or(|next| next.is_whitespace() || *next == ')');
+    (ends && !text.is_empty()).then_some((text, at + 1))
+}
+
 struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
     depth: usize,
+    regexes: usize,
     end: usize,
     now: Timestamp,
 }
@@ -162,16 +200,22 @@ impl<'a> Parser<'a> {
         };
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(error(token.column, "too many parentheses inside each other", None));
+            return Err(error(token.column, "too many parentheses or NOTs inside each other", None));
         }
         let expression = match &token.kind {
             Kind::Open => self.group(token.column),
             Kind::Close => Err(error(token.column, "a closing parenthesis where a word should stand", None)),
-            Kind::Minus => Ok(Expression::Not(Box::new(self.one()?))),
+            Kind::Minus => self.one().map(not),
             Kind::Quoted(text) if text.is_empty() => Err(error(token.column, "an empty phrase", None)),
             Kind::Quoted(text) => Ok(Expression::Phrase(text.clone())),
-            Kind::QuotedField(field, value) => self.field(token.column, field, value),
-            Kind::Bare(word) if word == "NOT" => Ok(Expression::Not(Box::new(self.one()?))),
+            Kind::QuotedField(field, value) => self.field(
+                token.column,
+                field,
+                Comparison::Equal,
+                &Text { text: value.clone(), prefix: false },
+            ),
+            Kind::Regex(text) => self.regex(token.column, text),
+            Kind::Bare(word) if word == "NOT" => self.one().map(not),
             Kind::Bare(word) if word == "AND" || word == "OR" => Err(error(
                 token.column,
                 &format!("{word} where a word should stand"),
@@ -191,67 +235,192 @@ impl<'a> Parser<'a> {
         }
     }
 
+    fn regex(&mut self, column: usize, text: &str) -> Result<Expression, QueryError> {
+        self.regexes += 1;
+        if self.regexes > MOST_REGEXES {
+            return Err(error(column, "too many regular expressions", None));
+        }
+        Pattern::new(text).map(Expression::Regex).map_err(|(at, problem)| {
+            let hint = "quote the text to search for it as it is";
+            error(column + 1 + at, &problem, Some(hint))
+        })
+    }
+
     fn bare(&self, column: usize, word: &str) -> Result<Expression, QueryError> {
         if let Some(id) = Id::parse(word) {
             return Ok(Expression::Id(id));
         }
-        let operators = [
-            (">=", Comparison::AtLeast),
-            ("<=", Comparison::AtMost),
-            (">", Comparison::Above),
-            ("<", Comparison::Below),
-        ];
-        for (operator, comparison) in operators {
-            if let Some((field, value)) = word.split_once(operator)
-                && is_level(field)
-            {
-                return level(column, value, comparison);
-            }
+        if is_address(word) {
+            return Ok(Expression::Word(text(word)));
         }
-        match word.split_once(':') {
-            Some((field, value))
-                if !field.is_empty() && !value.is_empty() && is_name(field) && !value.starts_with("//") =>
-            {
-                self.field(column, field, value)
+        match comparison(word) {
+            Some((name, Comparison::Equal, value)) => {
+                // `host:*` is any host.
+                let value =
+                    if value == "*" { Text { text: String::new(), prefix: true } } else { text(value) };
+                self.field(column, name, Comparison::Equal, &value)
             }
-            _ => Ok(word_or_prefix(word)),
+            Some((name, comparison, value)) if names().any(|known| known == name) => {
+                self.field(column, name, comparison, &text(value))
+            }
+            None if let Some(name) = word.strip_suffix(':')
+                && names().any(|known| known == name) =>
+            {
+                self.field(column, name, Comparison::Equal, &Text { text: String::new(), prefix: false })
+            }
+            // `->` and `a<b` are words.
+            _ => Ok(Expression::Word(text(word))),
         }
     }
 
-    fn field(&self, column: usize, field: &str, value: &str) -> Result<Expression, QueryError> {
-        if is_level(field) {
-            return level(column, value, Comparison::Equal);
+    fn field(
+        &self,
+        column: usize,
+        name: &str,
+        comparison: Comparison,
+        value: &Text,
+    ) -> Result<Expression, QueryError> {
+        let range =
+            value.text.split_once("..").filter(|_| comparison == Comparison::Equal && has_order(name));
+        if let Some((from, to)) = range {
+            return self.range(column, name, from, to);
         }
-        match field {
-            "since" | "until" => {
-                let Some(at) = moment(value, self.now) else {
-                    let hint = "like 1h, 30m, 2d, 2026-11-21 or 2026-11-21T03:28:16";
-                    return Err(error(column, &format!("`{value}` is no time"), Some(hint)));
-                };
-                Ok(if field == "since" { Expression::Since(at) } else { Expression::Until(at) })
+        if value.text.is_empty() && (!value.prefix || has_order(name)) && names().any(|known| known == name) {
+            return Err(error(
+                column,
+                &format!("`{name}:` has no value"),
+                Some("write it right behind the colon, or quote all to search for it as text"),
+            ));
+        }
+        match name {
+            "since" | "until" | "time" => self.time(column, name, comparison, &value.text),
+            "level" | "severity" => level(column, &value.text, comparison),
+            _ if let Some(field) = named(&Number::ALL, name) => {
+                number(column, field, comparison, &value.text)
             }
-            "id" => match Id::parse(value) {
+            _ if comparison != Comparison::Equal => {
+                let problem = format!("`{name}` has no order");
+                Err(error(column, &problem, Some(&format!("write `{name}:{}`", value.text))))
+            }
+            "id" => match Id::parse(&value.text) {
                 Some(id) => Ok(Expression::Id(id)),
-                None => Err(error(
-                    column,
-                    &format!("`{value}` is no id"),
-                    Some("a UUID, req-UUID, tap…, instance-… or MAC"),
-                )),
+                None => Err(no_id(column, &value.text)),
             },
-            _ => match Field::ALL.iter().find(|(name, _)| *name == field) {
-                Some((_, field)) => Ok(Expression::Field { field: *field, value: value.to_owned() }),
-                None => Err(unknown_field(column, field)),
-            },
+            _ if let Some(field) = named(&Field::ALL, name) => {
+                Ok(Expression::Field { field, value: value.clone() })
+            }
+            _ if let Some(kind) = IdKind::parse(name).filter(|kind| *kind != IdKind::Other) => {
+                let has_names = matches!(kind, IdKind::User | IdKind::Project);
+                if !value.prefix && !has_names && Id::parse(&value.text).is_none() {
+                    return Err(no_id(column, &value.text));
+                }
+                let bare = value.text.trim_start_matches("req-").to_owned();
+                let value = if kind == IdKind::Request && value.prefix {
+                    Text { text: bare, prefix: true }
+                } else {
+                    value.clone()
+                };
+                Ok(Expression::Mention { kind, value })
+            }
+            _ => Err(unknown_field(column, name)),
         }
+    }
+
+    /// From one value to another, both included; either may be left out.
+    fn range(&self, column: usize, name: &str, from: &str, to: &str) -> Result<Expression, QueryError> {
+        let end = |comparison, value: &str| {
+            let value = Text { text: value.to_owned(), prefix: false };
+            (!value.text.is_empty()).then(|| self.field(column, name, comparison, &value)).transpose()
+        };
+        match (end(Comparison::AtLeast, from)?, end(Comparison::AtMost, to)?) {
+            (Some(from), Some(to)) => Ok(from.and(to)),
+            (Some(one), None) | (None, Some(one)) => Ok(one),
+            (None, None) => Err(error(column, "a range without an end", Some("like 400..599 or 500.."))),
+        }
+    }
+
+    fn time(
+        &self,
+        column: usize,
+        name: &str,
+        comparison: Comparison,
+        value: &str,
+    ) -> Result<Expression, QueryError> {
+        let Some(at) = moment(value, self.now) else {
+            let hint = "like 1h, 30m, 2d, 2026-11-21 or 2026-11-21T03:28:16";
+            return Err(error(column, &format!("`{value}` is no time"), Some(hint)));
+        };
+        let nanos = at.nanos();
+        match (name, comparison) {
+            ("since", Comparison::Equal) | ("time", Comparison::AtLeast) => Ok(Expression::Since(at)),
+            ("until", Comparison::Equal) | ("time", Comparison::AtMost) => Ok(Expression::Until(at)),
+            ("time", Comparison::Above) => {
+                Ok(Expression::Since(Timestamp::from_nanos(nanos.saturating_add(1))))
+            }
+            ("time", Comparison::Below) => {
+                Ok(Expression::Until(Timestamp::from_nanos(nanos.saturating_sub(1))))
+            }
+            ("time", _) => {
+                Err(error(column, "a time without a range", Some("write time:A..B, since:A or until:B")))
+            }
+            _ => Err(error(
+                column,
+                &format!("`{name}` needs no comparison"),
+                Some(&format!("write `{name}:{value}`")),
+            )),
+        }
+    }
+}
+
+/// Twice is not at all, and what is sought so can be looked up.
+fn not(expression: Expression) -> Expression {
+    match expression {
+        Expression::Not(inner) => *inner,
+        other => Expression::Not(Box::new(other)),
     }
 }
 
 fn is_name(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-fn is_level(field: &str) -> bool {
-    matches!(field, "level" | "severity")
+/// `level>=warning` in three parts.
+fn comparison(word: &str) -> Option<(&str, Comparison, &str)> {
+    let at = word.find([':', '<', '>'])?;
+    let (name, rest) = word.split_at_checked(at)?;
+    let operators = [
+        (">=", Comparison::AtLeast),
+        ("<=", Comparison::AtMost),
+        (">", Comparison::Above),
+        ("<", Comparison::Below),
+        (":", Comparison::Equal),
+    ];
+    let (operator, comparison) = operators.into_iter().find(|(operator, _)| rest.starts_with(operator))?;
+    let value = rest.strip_prefix(operator)?;
+    let is_link = operator == ":" && value.starts_with("//");
+    (is_name(name) && !value.is_empty() && !is_link).then_some((name, comparison, value))
+}
+
+/// An address or a network of IPv6: its colons name no field.
+fn is_address(word: &str) -> bool {
+    let address = word.split_once('/').map_or(word, |(address, _)| address);
+    address.parse::<IpAddr>().is_ok() || address.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok()
+}
+
+/// A `*` at the end makes it the beginning of what is sought.
+fn text(word: &str) -> Text {
+    match word.strip_suffix('*') {
+        Some(start) if !start.is_empty() => Text { text: start.to_owned(), prefix: true },
+        _ => Text { text: word.to_owned(), prefix: false },
+    }
+}
+
+fn named<T: Copy>(all: &[(&str, T)], name: &str) -> Option<T> {
+    all.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
+}
+
+fn has_order(name: &str) -> bool {
+    matches!(name, "level" | "severity" | "time") || named(&Number::ALL, name).is_some()
 }
 
 fn level(column: usize, value: &str, comparison: Comparison) -> Result<Expression, QueryError> {
@@ -265,22 +434,79 @@ fn level(column: usize, value: &str, comparison: Comparison) -> Result<Expressio
     }
 }
 
-fn word_or_prefix(word: &str) -> Expression {
-    match word.strip_suffix('*') {
-        Some(start) if !start.is_empty() => Expression::Word { text: start.to_owned(), prefix: true },
-        _ => Expression::Word { text: word.to_owned(), prefix: false },
-    }
+fn number(
+    column: usize,
+    field: Number,
+    comparison: Comparison,
+    value: &str,
+) -> Result<Expression, QueryError> {
+    let read = match field {
+        Number::Took => seconds(value),
+        Number::Status | Number::Process => value.parse::<u32>().ok().map(f64::from),
+    };
+    let (what, hint) = match field {
+        Number::Took => ("no duration", "like 2s, 150ms, 1.5m"),
+        Number::Status => ("no HTTP status", "like 404, >=500 or 400..599"),
+        Number::Process => ("no process number", "like 18277"),
+    };
+    let value = read.ok_or_else(|| error(column, &format!("`{value}` is {what}"), Some(hint)))?;
+    Ok(Expression::Number { field, comparison, value })
+}
+
+/// `150ms`, `2s`, `1.5m`, `1h`; without a unit, seconds.
+fn seconds(value: &str) -> Option<f64> {
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (number, unit) = units
+        .into_iter()
+        .find_map(|(name, unit)| Some((value.strip_suffix(name)?, unit)))
+        .unwrap_or((value, 1.0));
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    number.parse::<f64>().ok().filter(|_| plain).map(|number| number * unit)
+}
+
+fn no_id(column: usize, value: &str) -> QueryError {
+    let hint = "a UUID, req-UUID, tap…, instance-… or MAC; `*` at the end for the beginning of one";
+    error(column, &format!("`{value}` is no id"), Some(hint))
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let fields = Field::ALL.iter().map(|(name, _)| *name);
+    let numbers = Number::ALL.iter().map(|(name, _)| *name);
+    let kinds = IdKind::ALL.iter().filter(|kind| **kind != IdKind::Other).map(|kind| kind.name());
+    let others = ["level", "severity", "since", "until", "time", "id"];
+    fields.chain(others).chain(numbers).chain(kinds)
 }
 
 fn unknown_field(column: usize, field: &str) -> QueryError {
-    let names = || Field::ALL.iter().map(|(name, _)| *name).chain(["level", "since", "until", "id"]);
-    let alike = names()
-        .find(|name| name.starts_with(field) || field.starts_with(name) || name.get(..2) == field.get(..2));
+    let alike = names().map(|name| (distance(name, field), name)).min();
     let hint = match alike {
-        Some(name) => format!("did you mean `{name}:`? Quote the word to search for it as text"),
-        None => format!("fields are {}", names().collect::<Vec<_>>().join(", ")),
+        Some((distance, name)) if distance <= 2 || name.starts_with(field) || field.starts_with(name) => {
+            format!("did you mean `{name}:`? Quote the word to search for it as text")
+        }
+        _ => format!(
+            "quote the word to search for it as text; fields are {}",
+            names().collect::<Vec<_>>().join(", ")
+        ),
     };
     error(column, &format!("`{field}` is no field"), Some(&hint))
+}
+
+/// How many letters have to be changed, left out, put in or swapped with a neighbour (optimal string alignment).
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut best = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                best = best.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
 }
 
 fn error(column: usize, problem: &str, hint: Option<&str>) -> QueryError {
@@ -299,18 +525,27 @@ mod tests {
 
     #[test]
     fn queries_become_expressions() {
-        let word = |text: &str| format!("Word {{ text: {text:?}, prefix: false }}");
+        let word = |text: &str| format!("Word(Text {{ text: {text:?}, prefix: false }})");
         check("timeout", &format!("Ok({})", word("timeout")));
         check("a b OR c", &format!("Ok(Any([All([{}, {}]), {}]))", word("a"), word("b"), word("c")));
         check(
             "a (b OR NOT c)",
             &format!("Ok(All([{}, Any([{}, Not({})])]))", word("a"), word("b"), word("c")),
         );
-        check("-dead*", "Ok(Not(Word { text: \"dead\", prefix: true }))");
+        check("-dead*", "Ok(Not(Word(Text { text: \"dead\", prefix: true })))");
+        check("NOT -a", &format!("Ok({})", word("a")));
+        check("host:*", "Ok(Field { field: Host, value: Text { text: \"\", prefix: true } })");
         check("\"No valid host\"", "Ok(Phrase(\"No valid host\"))");
-        check("service:nova", "Ok(Field { field: Service, value: \"nova\" })");
+        check("service:nova", "Ok(Field { field: Service, value: Text { text: \"nova\", prefix: false } })");
         check("level>=warning", "Ok(Level { comparison: AtLeast, severity: Warning })");
         check("since:1h", "Ok(Since(2026-11-21T02:28:16.000Z))");
+        check("status>=500", "Ok(Number { field: Status, comparison: AtLeast, value: 500.0 })");
+        check("took<150ms", "Ok(Number { field: Took, comparison: Below, value: 0.15 })");
+        check("time:..2026-11-21", "Ok(Until(2026-11-21T00:00:00.000Z))");
+        check("time:1h..0s", "Ok(All([Since(2026-11-21T02:28:16.000Z), Until(2026-11-21T03:28:16.000Z)]))");
+        check("/var/log", &format!("Ok({})", word("/var/log")));
+        check("fe80::f816:3eff:fe3e:c12e", &format!("Ok({})", word("fe80::f816:3eff:fe3e:c12e")));
+        check("a->b", &format!("Ok({})", word("a->b")));
         check("http://10.0.0.11:9696", &format!("Ok({})", word("http://10.0.0.11:9696")));
         check("req-0679010f-c12e-4d7d-a1f6-9c887eb0e4f8", "Ok(Id(0679010f-c12e-4d7d-a1f6-9c887eb0e4f8))");
     }
@@ -330,6 +565,19 @@ mod tests {
         check("a level>=loud", 3, "debug, info");
         check("since:yesterday", 1, "2026-11-21");
         check("a OR", 5, "ends where");
+        check("a host:\"\"", 3, "`host:` has no value");
+        check("level:", 1, "`level:` has no value");
+        check("took:*", 1, "`took:` has no value");
+        check(&"NOT ".repeat(40), 129, "too many parentheses");
+        check("user_name:x", 1, "quote the word");
+        check("host>3", 1, "has no order");
+        check("b status:many", 3, "400..599");
+        check("took>soon", 1, "150ms");
+        check("time:2026-11-21", 1, "time:A..B");
+        check("port:ssh", 1, "a UUID");
+        check("since>1h", 1, "write `since:1h`");
+        check("ok /a(b/", 6, "unclosed group");
+        check(&"/a/ ".repeat(20), 33, "too many regular");
         check(&"(".repeat(200), 33, "too many parentheses");
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use model::{Id, Severity, Timestamp};
+use model::{Id, IdKind, Severity, Timestamp};
+
+use crate::pattern::Pattern;
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,25 +12,40 @@ pub enum Expression {
     All(Vec<Self>),
     Any(Vec<Self>),
     Not(Box<Self>),
-    /// A word of the line, in any case; `prefix` when it ended in `*`.
-    Word {
-        text: String,
-        prefix: bool,
-    },
+    /// A word of the line, in any case.
+    Word(Text),
     /// These characters in this order, in any case.
     Phrase(String),
+    Regex(Pattern),
     /// A line that holds this id, in whatever spelling.
     Id(Id),
     Field {
         field: Field,
-        value: String,
+        value: Text,
+    },
+    /// An id of this kind, as far as the words around it tell; of users and projects also the name.
+    Mention {
+        kind: IdKind,
+        value: Text,
     },
     Level {
         comparison: Comparison,
         severity: Severity,
     },
+    Number {
+        field: Number,
+        comparison: Comparison,
+        value: f64,
+    },
     Since(Timestamp),
     Until(Timestamp),
+}
+
+/// A text, or with `*` the beginning of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub text: String,
+    pub prefix: bool,
 }
 
 /// What `field:value` can name.
@@ -43,10 +60,13 @@ pub enum Field {
     Format,
     /// A signature's slug, or its beginning.
     Signature,
+    Template,
+    /// Of a call to an API.
+    Method,
 }
 
 impl Field {
-    pub(crate) const ALL: [(&'static str, Self); 7] = [
+    pub(crate) const ALL: [(&'static str, Self); 9] = [
         ("service", Self::Service),
         ("daemon", Self::Service),
         ("host", Self::Host),
@@ -54,7 +74,24 @@ impl Field {
         ("logger", Self::Logger),
         ("format", Self::Format),
         ("signature", Self::Signature),
+        ("template", Self::Template),
+        ("method", Self::Method),
     ];
+}
+
+/// What has an order, besides levels and times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    /// The HTTP status of an answer.
+    Status,
+    /// The seconds that a call took.
+    Took,
+    Process,
+}
+
+impl Number {
+    pub(crate) const ALL: [(&'static str, Self); 4] =
+        [("status", Self::Status), ("took", Self::Took), ("process", Self::Process), ("pid", Self::Process)];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +105,37 @@ pub enum Comparison {
 
 impl Comparison {
     #[must_use]
-    pub fn holds(self, left: Severity, right: Severity) -> bool {
+    pub fn holds<T: PartialOrd>(self, left: T, right: T) -> bool {
         match self {
             Self::Equal => left == right,
             Self::AtLeast => left >= right,
             Self::Above => left > right,
             Self::AtMost => left <= right,
             Self::Below => left < right,
+        }
+    }
+}
+
+impl Expression {
+    /// Everything that holds for both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match self {
+            Self::All(mut parts) => {
+                parts.push(other);
+                Self::All(parts)
+            }
+            one => Self::All(vec![one, other]),
+        }
+    }
+
+    /// A whole word that is asked for: who finds nothing may have meant a part of it.
+    #[must_use]
+    pub fn whole_word(&self) -> Option<&str> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().find_map(Self::whole_word),
+            Self::Word(Text { text, prefix: false }) => Some(text),
+            _ => None,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! The query language and the answers.
 //!
 //! [`Engine`] opens a store and answers: [`Engine::judge`] (why, trace), [`Engine::lines`], [`Engine::search`],
-//! [`Engine::requests`]. Nothing here writes.
+//! [`Engine::requests`], [`Engine::count`], [`Engine::errors`]. Nothing here writes.
 
 mod engine;
+
+mod count;
+mod errors;
+mod search;
 
 mod evidence;
 mod execute;
@@ -11,9 +15,14 @@ mod execute;
 mod grammar;
 mod language;
 mod moment;
+mod pattern;
 
-pub use engine::{Engine, Passage, RequestFilter};
+pub use count::{Count, CountBy, CountQuestion, Counted};
+pub use engine::{Engine, Passage, RequestCursor, RequestFilter, RequestPage};
+pub use errors::{ErrorPattern, ErrorQuestion};
 pub use evidence::StoreEvidence;
 pub use grammar::parse;
-pub use language::{Comparison, Expression, Field, QueryError};
+pub use language::{Comparison, Expression, Field, Number, QueryError, Text};
 pub use moment::moment;
+pub use pattern::Pattern;
+pub use search::{Found, Question};

@@ -3,8 +3,8 @@
 use model::{Event, Id, Severity, Timestamp};
 use serde::Serialize;
 
-use super::rows;
-use crate::engine::Passage;
+use super::{row, rows};
+use crate::engine::{Found, Passage};
 use crate::exit::Failure;
 
 #[derive(Serialize)]
@@ -19,6 +19,16 @@ pub(super) struct LogRecord<'a> {
     attributes: Attributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     matched: Option<bool>,
+    /// `--after` goes on behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// The last row when time ran out.
+#[derive(Serialize)]
+struct PartialRow {
+    record: &'static str,
+    after: String,
 }
 
 #[derive(Serialize)]
@@ -45,6 +55,18 @@ pub(crate) fn passages(passages: &[Passage]) -> Result<String, Failure> {
     rows(passages.iter().map(LogRecord::of_passage))
 }
 
+/// A page of a search.
+pub(crate) fn found(found: &Found) -> Result<String, Failure> {
+    let mut text = rows(found.passages.iter().map(|passage| LogRecord {
+        cursor: Some(passage.cursor.to_string()),
+        ..LogRecord::of_passage(passage)
+    }))?;
+    if let Some(next) = found.next.filter(|_| found.partial) {
+        text.push_str(&row(&PartialRow { record: "partial", after: next.to_string() })?);
+    }
+    Ok(text)
+}
+
 impl<'a> LogRecord<'a> {
     fn of_passage(passage: &'a Passage) -> Self {
         let original: Vec<&str> = passage.lines.iter().map(|(_, line)| line.as_str()).collect();
@@ -65,6 +87,7 @@ impl<'a> LogRecord<'a> {
                 original: Some(original.join("\n")),
             },
             matched: Some(passage.matched),
+            cursor: None,
         }
     }
 
@@ -82,6 +105,7 @@ impl<'a> LogRecord<'a> {
             },
             attributes: Attributes { path: event.source.path.clone(), line: event.line, original: None },
             matched: None,
+            cursor: None,
         }
     }
 }

@@ -1,4 +1,5 @@
 use model::Summary;
+use query::RequestCursor;
 use serde::Serialize;
 
 use super::verdict::rfc_3339;
@@ -20,6 +21,8 @@ struct RequestRow<'a> {
     services: u32,
     hosts: u32,
     cause: Option<CausePart<'a>>,
+    /// `--after` goes on behind it.
+    cursor: String,
 }
 
 #[derive(Serialize)]
@@ -47,5 +50,6 @@ pub(crate) fn requests(summaries: &[Summary]) -> Result<String, Failure> {
             text,
             confidence: rounded(summary.confidence),
         }),
+        cursor: RequestCursor::of(summary).to_string(),
     }))
 }

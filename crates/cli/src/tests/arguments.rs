@@ -67,11 +67,15 @@ fn command_lines_mean_what_they_say() {
     );
     check(
         "search service:nova level>=warning -n 5",
-        expect![[r#"Search(Search { query: ["service:nova", "level>=warning"], limit: 5 })"#]],
+        expect![[
+            r#"Search(Search { query: ["service:nova", "level>=warning"], stretch: Stretch { since: None, until: None }, limit: 5, after: None, patience: Patience { timeout: None } })"#
+        ]],
     );
     check(
         "requests --failed --since 12h",
-        expect![[r#"Requests(Requests { failed: true, since: Some(Moment("12h")), limit: 50 })"#]],
+        expect![[
+            r#"Requests(Requests { failed: true, since: Some(Moment("12h")), limit: 50, after: None })"#
+        ]],
     );
     check(
         "requests --since yesterday",

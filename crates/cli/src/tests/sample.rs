@@ -206,6 +206,7 @@ pub(super) fn passages() -> Vec<Passage> {
         lines: vec![(line, format!("2026-11-21 02:11:32.900 7 {severity} {body}"))],
         request: Some(id(REQUEST)),
         matched,
+        cursor: index::Cursor::parse("0.0.0").unwrap(),
     };
     let mut error = passage(812, Severity::Error, "Instance failed network setup after 1 attempt(s)", true);
     error.lines.push((813, "Traceback (most recent call last):".to_owned()));

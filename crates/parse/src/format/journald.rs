@@ -4,20 +4,26 @@
 //! Line by line, an export entry is a head and lines that continue it; [`entry`] reads the whole.
 use std::borrow::Cow;
 
+use model::Severity;
 use serde_json::Value;
 
 use super::json::{self, Object};
 use super::syslog;
 use super::wrapped::Wrapped;
+use crate::format::Format;
 use crate::header::{Continuation, Header, RawContext, Stamp};
+
+/// Of the length in front of a value that is no plain text.
+const LENGTH_BYTES: usize = 8;
 
 /// One line of an export, or an entry as JSON.
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
     if let Some(cursor) = text.strip_prefix("__CURSOR=") {
         return Some(Header { stamp: stamp_of_cursor(cursor), body: text.into(), ..Header::default() });
     }
-    if is_field(text) {
-        return Some(Header { continuation: Continuation::Previous, body: text.into(), ..Header::default() });
+    if is_field(text) || is_binary_value(text) {
+        let (continuation, severity) = (Continuation::Previous, severity_of_field(text));
+        return Some(Header { continuation, severity, body: text.into(), ..Header::default() });
     }
     unwrap(text).map(Wrapped::into_header)
 }
@@ -100,6 +106,20 @@ fn is_field(line: &str) -> bool {
     is_name(name)
 }
 
+/// The level of the entry, as far as this line tells: whoever looks for a level finds the entry by one of its lines.
+fn severity_of_field(line: &str) -> Severity {
+    let message =
+        if is_binary_value(line) { line.get(LENGTH_BYTES..) } else { line.strip_prefix("MESSAGE=") };
+    let told = message.and_then(Format::read_carried).map(|header| header.severity);
+    let priority = || line.strip_prefix("PRIORITY=")?.parse().ok().map(syslog::severity);
+    told.or_else(priority).unwrap_or_default()
+}
+
+/// A length of less than 4 GB stands in front.
+fn is_binary_value(line: &str) -> bool {
+    line.as_bytes().first_chunk::<LENGTH_BYTES>().is_some_and(|length| length.ends_with(&[0; 4]))
+}
+
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && name.len() > 1
@@ -126,7 +146,7 @@ fn fields<'a>(lines: &[&'a str]) -> Vec<(&'a str, String)> {
 /// through text; otherwise the value ends before the next field.
 fn binary_value<'a, 'b>(lines: &'b [&'a str]) -> (String, &'b [&'a str]) {
     let Some((first, after)) = lines.split_first() else { return (String::new(), lines) };
-    let mut value: String = first.chars().skip(8).collect();
+    let mut value: String = first.chars().skip(LENGTH_BYTES).collect();
     let length = length(first);
     let mut rest = after;
     while let Some((line, after)) = rest.split_first() {
@@ -143,7 +163,7 @@ fn binary_value<'a, 'b>(lines: &'b [&'a str]) -> (String, &'b [&'a str]) {
 }
 
 fn length(line: &str) -> Option<usize> {
-    let bytes = line.as_bytes().first_chunk::<8>().filter(|bytes| bytes.is_ascii())?;
+    let bytes = line.as_bytes().first_chunk::<LENGTH_BYTES>().filter(|bytes| bytes.is_ascii())?;
     usize::try_from(u64::from_le_bytes(*bytes)).ok()
 }
 
@@ -213,6 +233,18 @@ mod tests {
             describe(&entry),
             "2026-11-21T03:28:16.763Z UNSPECIFIED neutron-server@ctl1 None - | one\nPID=two\nx"
         );
+    }
+
+    #[test]
+    fn the_lines_of_an_entry_tell_its_level() {
+        let check = |line: &str, expected: Severity| {
+            assert_eq!(read(line).map(|header| header.severity), Some(expected), "{line}");
+        };
+        check("PRIORITY=3", Severity::Error);
+        check("PRIORITY=x", Severity::Unspecified);
+        check("MESSAGE=WARNING nova.compute [-] hi", Severity::Warning);
+        check("\u{d}\0\0\0\0\0\0\0ERROR nova.compute [-] hi", Severity::Error);
+        check("_COMM=ERROR nova.compute [-] hi", Severity::Unspecified);
     }
 
     #[test]

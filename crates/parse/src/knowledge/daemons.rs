@@ -34,6 +34,7 @@ pub(super) struct DaemonEntry {
     aliases: Vec<String>,
     loggers: Vec<String>,
     host_local: bool,
+    carries_others: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -126,6 +127,8 @@ pub struct Daemon {
     pub tier: u8,
     /// It speaks of its own host only.
     pub host_local: bool,
+    /// It writes down what other programs say: its files hold the lines of any.
+    pub carries_others: bool,
 }
 
 #[derive(Debug)]
@@ -230,6 +233,7 @@ impl Daemons {
             service: daemon.service,
             tier: daemon.tier.unwrap_or(service_tier),
             host_local: daemon.host_local,
+            carries_others: daemon.carries_others,
         }));
         Ok(())
     }
