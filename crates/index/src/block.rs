@@ -159,7 +159,9 @@ impl Block {
     fn scan(&self) -> Vec<u64> {
         let mut ids = Vec::new();
         for row in 0..self.rows.len() {
-            scan_ids(self.line(row), |found| ids.push(found.id.stable_hash() & !ROW_BITS | row as u64 & ROW_BITS));
+            scan_ids(self.line(row), |found| {
+                ids.push(found.id.stable_hash() & !ROW_BITS | row as u64 & ROW_BITS)
+            });
         }
         ids.sort_unstable();
         ids.dedup();
