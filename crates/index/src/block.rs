@@ -160,7 +160,7 @@ impl Block {
         let mut ids = Vec::new();
         for row in 0..self.rows.len() {
             scan_ids(self.line(row), |found| {
-                ids.push(found.id.stable_hash() & !ROW_BITS | row as u64 & ROW_BITS)
+                ids.push(found.id.stable_hash() & !ROW_BITS | row as u64 & ROW_BITS);
             });
         }
         ids.sort_unstable();
