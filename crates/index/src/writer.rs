@@ -82,18 +82,20 @@ impl Writer {
         fs::create_dir_all(store).map_err(StoreError::io("create", store))?;
         refuse_other_folders(store)?;
         let lock = lock(store)?;
-        let manifest = match Manifest::read(store) {
-            Err(StoreError::Missing { .. }) => {
-                // Or else a power failure could take the whole store, commits and all.
-                sync_folder(&store.join(".."))?;
-                Manifest::default()
-            }
-            other => other?,
+        let known = match Manifest::read(store) {
+            Err(StoreError::Missing { .. }) => None,
+            other => Some(other?),
         };
         for folder in ["segments", "summaries"] {
             let path = store.join(folder);
             fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
         }
+        if known.is_none() {
+            // Or else a power failure could take the whole store, commits and all.
+            sync_folder(store)?;
+            sync_folder(&store.join(".."))?;
+        }
+        let manifest = known.unwrap_or_default();
         remove_uncommitted(store, &manifest)?;
         Ok(Self {
             store: store.to_owned(),

@@ -115,7 +115,7 @@ pub(crate) fn asked_ids(folder: &Path) -> Result<Vec<Id>> {
     Ok(ids.filter_map(|id| Id::parse(&id)).collect())
 }
 
-/// Words, and phrases of three words, that stand in one of these lines only.
+/// Words, and phrases of two words around a number, that stand in one of these lines only.
 pub(crate) fn rare_texts(lines: &[String]) -> (Vec<String>, Vec<String>) {
     let (mut words, mut phrases) = (BTreeMap::<&str, usize>::new(), BTreeMap::<&str, usize>::new());
     for line in lines {
@@ -124,7 +124,11 @@ pub(crate) fn rare_texts(lines: &[String]) -> (Vec<String>, Vec<String>) {
         }
         for phrase in line.split(['[', ']', ':', '"', ',', '(', ')', '\'']).map(str::trim) {
             let parts: Vec<&str> = phrase.split(' ').collect();
-            if parts.len() == 3 && parts.iter().all(|part| is_word(part)) {
+            if let [before, number, after] = parts[..]
+                && is_word(before)
+                && is_number(number)
+                && is_word(after)
+            {
                 *phrases.entry(phrase).or_default() += 1;
             }
         }
@@ -136,6 +140,13 @@ pub(crate) fn rare_texts(lines: &[String]) -> (Vec<String>, Vec<String>) {
     (once(words), once(phrases))
 }
 
+fn is_number(text: &str) -> bool {
+    text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// What has letters of hexadecimal numbers only may be a part of an id, and nobody indexes those.
 fn is_word(word: &str) -> bool {
-    word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    word.len() > 3
+        && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && word.bytes().any(|byte| !byte.is_ascii_hexdigit())
 }
