@@ -227,7 +227,11 @@ impl Known {
             };
             Count { time, key: name(value, &engine.knowledge), severity, count }
         });
-        Counted { counts: counted.collect(), from: None }
+        let mut counts: Vec<Count> = counted.collect();
+        counts.sort_by(|one, other| {
+            (one.time, one.severity, &one.key).cmp(&(other.time, other.severity, &other.key))
+        });
+        Counted { counts, from: None }
     }
 }
 
