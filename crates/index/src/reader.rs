@@ -12,7 +12,7 @@ use crate::directory::Entry;
 use crate::manifest::Manifest;
 use crate::segment::{Segment, Wanted};
 use crate::view::View;
-use crate::writer::{read_summaries, summary_path};
+use crate::writer::{find_summary, read_summaries, summary_path};
 use crate::{Checkpoint, Damage, Fresh, SourceId, StoreError};
 
 /// The store as it was when it was opened, or renewed. Needs no lock; a writer does not disturb it.
@@ -252,17 +252,20 @@ impl Reader {
 
     /// What the writer was told of requests: the newest value of each key.
     pub fn summaries(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        match self.read_summaries(&self.view().manifest) {
-            Ok(summaries) => summaries,
-            // A writer may have put the files together since this reader was opened.
-            Err(error) => {
-                Manifest::read(&self.store).and_then(|now| self.read_summaries(&now)).unwrap_or_else(|_| {
-                    let what = format!("{error}; the list of requests is missing");
-                    self.note(Damage { path: self.store.join("summaries"), what });
-                    BTreeMap::new()
-                })
+        self.remembered(|manifest| self.read_summaries(manifest))
+    }
+
+    /// The newest value of one key.
+    pub fn summary(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.remembered(|manifest| {
+            for &number in manifest.summaries.iter().rev() {
+                let found = find_summary(&summary_path(&self.store, number), key)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
             }
-        }
+            Ok(None)
+        })
     }
 
     #[must_use]
@@ -286,6 +289,16 @@ impl Reader {
     #[must_use]
     pub fn damage(&self) -> Vec<Damage> {
         locked(&self.damage).clone()
+    }
+
+    fn remembered<T: Default>(&self, read: impl Fn(&Manifest) -> Result<T, StoreError>) -> T {
+        // A writer may have put the files together since this reader was opened.
+        let again = || Manifest::read(&self.store).and_then(|now| read(&now));
+        read(&self.view().manifest).or_else(|error| again().map_err(|_| error)).unwrap_or_else(|error| {
+            let what = format!("{error}; the list of requests is missing");
+            self.note(Damage { path: self.store.join("summaries"), what });
+            T::default()
+        })
     }
 
     fn read_summaries(&self, manifest: &Manifest) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, StoreError> {

@@ -548,6 +548,20 @@ pub(crate) fn read_summaries(path: &Path) -> Result<Summaries, StoreError> {
     decode_summaries(&bytes).ok_or_else(|| StoreError::Damaged { path: path.to_owned() })
 }
 
+/// The value of one key, without a copy of all the others.
+pub(crate) fn find_summary(path: &Path, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let damaged = || StoreError::Damaged { path: path.to_owned() };
+    let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+    let mut from = Decoder::unseal(&bytes).ok_or_else(damaged)?;
+    for _ in 0..from.number().ok_or_else(damaged)? {
+        let (known, value) = (from.bytes().ok_or_else(damaged)?, from.bytes().ok_or_else(damaged)?);
+        if known == key {
+            return Ok(Some(value.to_vec()));
+        }
+    }
+    Ok(None)
+}
+
 fn decode_summaries(bytes: &[u8]) -> Option<Summaries> {
     Decoder::unseal(bytes)?.list(|from| Some((from.bytes()?.to_vec(), from.bytes()?.to_vec())))
 }

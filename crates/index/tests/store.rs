@@ -341,7 +341,12 @@ fn the_newest_summary_of_a_key_counts_over_many_commits() {
         writer.put_summaries(new);
         writer.commit(Vec::new()).unwrap();
     }
-    assert_eq!(Reader::open(folder.path()).unwrap().summaries(), expected);
+    let reader = Reader::open(folder.path()).unwrap();
+    for (key, newest) in &expected {
+        assert_eq!(reader.summary(key).as_ref(), Some(newest));
+    }
+    assert_eq!(reader.summary(b"nobody"), None);
+    assert_eq!(reader.summaries(), expected);
     assert!(fs::read_dir(folder.path().join("summaries")).unwrap().count() <= 8);
 }
 

@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use correlate::{Answer, Baseline, notes};
 use index::{Cursor, Damage, Place, Reader, SourceId, StoreError, StoredEvent};
@@ -16,7 +16,8 @@ use crate::evidence::StoreEvidence;
 pub struct Engine {
     pub(crate) reader: Reader,
     pub(crate) knowledge: Knowledge,
-    baseline: Baseline,
+    /// Read when something is judged for the first time.
+    baseline: OnceLock<Baseline>,
 }
 
 /// An event with its lines, or (when it did not match) a line of its surroundings.
@@ -89,17 +90,20 @@ impl fmt::Display for RequestCursor {
 
 impl Engine {
     pub fn open(store: &Path, knowledge: Knowledge) -> Result<Self, StoreError> {
-        let reader = Reader::open(store)?;
-        let remembered = reader.summaries();
-        let baseline =
-            remembered.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
-        Ok(Self { reader, knowledge, baseline: baseline.unwrap_or_default() })
+        Ok(Self { reader: Reader::open(store)?, knowledge, baseline: OnceLock::new() })
+    }
+
+    fn baseline(&self) -> &Baseline {
+        self.baseline.get_or_init(|| {
+            let known = self.reader.summary(notes::BASELINE_KEY);
+            known.and_then(|bytes| notes::baseline_from_bytes(&bytes)).unwrap_or_default()
+        })
     }
 
     /// Why did it fail, and how did it go? For a request, or a resource that requests worked on.
     #[must_use]
     pub fn judge(&self, id: &Id) -> Answer {
-        correlate::judge(id, &StoreEvidence::new(&self.reader, &self.knowledge), &self.baseline)
+        correlate::judge(id, &StoreEvidence::new(&self.reader, &self.knowledge), self.baseline())
     }
 
     /// Every event that names the id or belongs to its request, in order of time, with `context` lines of the same file
@@ -130,7 +134,7 @@ impl Engine {
     fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
         let mut places = self.reader.places_with(id, TimeRange::ALL, |_| true);
         let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
-        if let Answer::Found(case) = correlate::judge(id, &evidence, &self.baseline) {
+        if let Answer::Found(case) = correlate::judge(id, &evidence, self.baseline()) {
             let sources: HashMap<_, _> =
                 self.reader.sources().into_iter().map(|(id, source)| (Arc::as_ptr(&source), id)).collect();
             let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Predecessor);
