@@ -15,8 +15,11 @@ mod decode;
 mod identity;
 mod reader;
 
+mod delivery;
+
 mod error;
 
+pub use delivery::{Delivery, LiveSource, Place, Receipt};
 pub use discover::{Discovery, discover};
 pub use error::ReadError;
 pub use identity::{Checkpoint, Resume};

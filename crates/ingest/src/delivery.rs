@@ -1,0 +1,73 @@
+//! What a live source hands over, and how it learns that it may forget.
+
+use model::Source;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Batch, Checkpoint};
+
+/// Consecutive lines of one text.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What the source knows of where the lines come from; their path tells the rest.
+    pub source: Source,
+    pub batch: Batch,
+    pub place: Place,
+    pub receipt: Receipt,
+}
+
+/// How far the lines go in what they were taken from. Stored in the commit that holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file that can be read again. Lines have the numbers that they have there.
+    File {
+        /// Tells texts of this process apart.
+        text: u64,
+        /// The text of an earlier process that goes on here: its place in the list of known checkpoints.
+        continues: Option<usize>,
+        checkpoint: Checkpoint,
+    },
+    /// Lines that come by once. The store numbers them on.
+    Stream {
+        /// The same after a restart: `syslog/compute-02/nova-compute`, `amqp/east/nova`.
+        name: String,
+        /// For the source to go on from at its next start (a cursor, the ids of the newest messages); may be empty.
+        state: Vec<u8>,
+    },
+}
+
+/// Told when the lines are durable. When it is dropped untold they are not: they will have to come again.
+#[derive(Debug, Default)]
+pub struct Receipt(Option<oneshot::Sender<()>>);
+
+impl Receipt {
+    /// A receipt, and what resolves once it was told; with an error when it was dropped.
+    #[must_use]
+    pub fn wanted() -> (Self, oneshot::Receiver<()>) {
+        let (told, waits) = oneshot::channel();
+        (Self(Some(told)), waits)
+    }
+
+    /// For lines that their source can give again by itself.
+    #[must_use]
+    pub const fn unwanted() -> Self {
+        Self(None)
+    }
+
+    pub fn tell(self) {
+        // Whoever waited may have gone; that is its own affair.
+        self.0.map(|told| told.send(()).ok());
+    }
+}
+
+/// Where live lines come from: files that grow, sockets, a broker.
+///
+/// `out` is bounded: a source that cannot hand over waits, and lets its own peers wait. It ends soon after `stop`, and
+/// an error ends only this source.
+pub trait LiveSource: Send {
+    fn run(
+        self,
+        out: mpsc::Sender<Delivery>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = Result<(), crate::ReadError>> + Send;
+}
