@@ -344,9 +344,9 @@ fn piece_at(line: &[u8], start: usize, seed: u64) -> (usize, u64) {
     let (mut at, mut hash) = (start, seed << 32);
     while let Some(chunk) = line.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let bytes = u64::from_le_bytes(*chunk);
-        let without_spaces = bytes ^ u64::from(b' ') * EACH;
+        let without_spaces = bytes ^ (u64::from(b' ') * EACH);
         // The lowest of the bits that are set tells the first byte that is zero.
-        let zeros = without_spaces.wrapping_sub(EACH) & !without_spaces & 0x80 * EACH;
+        let zeros = without_spaces.wrapping_sub(EACH) & !without_spaces & (0x80 * EACH);
         if zeros != 0 {
             let bits = zeros.trailing_zeros() & !7;
             let length = bits as usize / 8;

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct Literals {
     literals: Vec<Box<[u8]>>,
-    windows: [Windows; SHAPES.len()],
+    windows: Vec<Windows>,
 }
 
-/// Of literals at least so long: which windows of them are known, and at which places of a text one is looked up.
+/// So many bytes of a literal are known, and so far apart are the places of a text where they are looked up.
 #[derive(Clone, Copy, Debug, Default)]
 struct Shape {
     window: usize,
@@ -19,11 +19,16 @@ struct Shape {
 }
 
 /// A literal takes the first shape that it is long enough for.
-const SHAPES: [Shape; 3] =
-    [Shape { window: 8, stride: 4 }, Shape { window: 4, stride: 2 }, Shape { window: 3, stride: 1 }];
+const SHAPES: [Shape; 3] = [
+    Shape { window: LONG, stride: 4 },
+    Shape { window: SHORT, stride: 3 },
+    Shape { window: SHORT, stride: 1 },
+];
+const LONG: usize = 8;
+const SHORT: usize = 3;
 
 /// Shorter ones are found in every other text.
-pub(super) const SHORTEST: usize = 3;
+pub(super) const SHORTEST: usize = SHORT;
 
 impl Shape {
     /// Wherever a literal of this length stands, one of its windows stands at a place that is looked at.
@@ -32,11 +37,11 @@ impl Shape {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Windows {
     shape: Shape,
     /// One bit for each value of a hash: whether some window has it.
-    known: Vec<u64>,
+    known: Box<[u64; KNOWN_WORDS]>,
     /// Sorted.
     entries: Vec<Window>,
 }
@@ -59,25 +64,25 @@ pub(super) struct Hit {
 
 /// 32 KiB of bits: few of the windows of other words fall together with a known one.
 const HASH_BITS: u32 = 18;
+const KNOWN_WORDS: usize = 1 << (HASH_BITS - 6);
 
 impl Literals {
     /// What is shorter than [`SHORTEST`] is never found.
     pub(super) fn new<'a>(literals: impl Iterator<Item = &'a str>) -> Self {
         let literals: Vec<Box<[u8]>> = literals.map(|literal| literal.as_bytes().into()).collect();
         let shape_of = |literal: &[u8]| SHAPES.iter().position(|shape| literal.len() >= shape.shortest());
-        let windows = std::array::from_fn(|shape| {
+        let windows = (0..SHAPES.len()).filter_map(|shape| {
             let of_shape = (0..).zip(&literals).filter(|(_, literal)| shape_of(literal) == Some(shape));
-            Windows::new(
-                SHAPES[shape],
-                &of_shape.map(|(index, literal)| (index, &**literal)).collect::<Vec<_>>(),
-            )
+            let of_shape: Vec<(usize, &[u8])> =
+                of_shape.map(|(index, literal)| (index, &**literal)).collect();
+            (!of_shape.is_empty()).then(|| Windows::new(SHAPES[shape], &of_shape))
         });
-        Self { literals, windows }
+        Self { windows: windows.collect(), literals }
     }
 
     /// Every place where a literal stands, each once.
     pub(super) fn find(&self, text: &[u8], mut visit: impl FnMut(Hit)) {
-        for windows in self.windows.iter().filter(|windows| !windows.entries.is_empty()) {
+        for windows in &self.windows {
             windows.find(text, |window, at| {
                 let Some(literal) = self.literals.get(window.literal) else { return };
                 let Some(start) = at.checked_sub(window.at) else { return };
@@ -91,12 +96,12 @@ impl Literals {
 
 impl Windows {
     fn new(shape: Shape, literals: &[(usize, &[u8])]) -> Self {
-        let mut windows = Self { shape, known: vec![0; 1 << (HASH_BITS - 6)], entries: Vec::new() };
+        let mut windows = Self { shape, known: Box::new([0; KNOWN_WORDS]), entries: Vec::new() };
         let common = windows.common(literals);
         for &(literal, text) in literals {
             let start = windows.rarest(text, &common);
             for at in start..start + shape.stride {
-                windows.entries.push(Window { bytes: bytes_at(text, at, shape.window), literal, at });
+                windows.entries.push(Window { bytes: value(&text[at..at + shape.window]), literal, at });
             }
         }
         windows.entries.sort_unstable();
@@ -112,7 +117,7 @@ impl Windows {
         let mut common = HashMap::new();
         for (_, text) in literals {
             for at in 0..=text.len() - self.shape.window {
-                *common.entry(bytes_at(text, at, self.shape.window)).or_default() += 1;
+                *common.entry(value(&text[at..at + self.shape.window])).or_default() += 1;
             }
         }
         common
@@ -123,38 +128,42 @@ impl Windows {
         let Shape { window, stride } = self.shape;
         let shared = |start: &usize| -> usize {
             let places = *start..start + stride;
-            places.filter_map(|at| common.get(&bytes_at(text, at, window))).sum()
+            places.filter_map(|at| common.get(&value(&text[at..at + window]))).sum()
         };
         (0..=text.len() - self.shape.shortest()).min_by_key(shared).unwrap_or(0)
     }
 
-    fn find(&self, text: &[u8], mut visit: impl FnMut(&Window, usize)) {
-        let Shape { window, stride } = self.shape;
-        let Some(last) = text.len().checked_sub(window) else { return };
-        for at in (0..=last).step_by(stride) {
-            let bytes = bytes_at(text, at, window);
+    fn find(&self, text: &[u8], visit: impl FnMut(&Window, usize)) {
+        match self.shape.window {
+            LONG => self.look_up::<LONG>(text, visit),
+            _ => self.look_up::<SHORT>(text, visit),
+        }
+    }
+
+    fn look_up<const WINDOW: usize>(&self, text: &[u8], mut visit: impl FnMut(&Window, usize)) {
+        let stride = self.shape.stride;
+        for (step, window) in text.array_windows::<WINDOW>().step_by(stride).enumerate() {
+            let bytes = value(window);
             let (place, bit) = slot(bytes);
-            if self.known.get(place).is_some_and(|known| known & bit != 0) {
+            if self.known[place] & bit != 0 {
                 let first = self.entries.partition_point(|entry| entry.bytes < bytes);
                 let fits = self.entries.iter().skip(first).take_while(|entry| entry.bytes == bytes);
-                fits.for_each(|entry| visit(entry, at));
+                fits.for_each(|entry| visit(entry, step * stride));
             }
         }
     }
 }
 
-fn bytes_at(text: &[u8], at: usize, length: usize) -> u64 {
-    let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
-        let rest = text.get(at..at + length).unwrap_or_default();
-        return rest.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte));
-    };
-    u64::from_le_bytes(*bytes) & u64::MAX >> (64 - 8 * length)
+fn value(window: &[u8]) -> u64 {
+    let mut bytes = [0; LONG];
+    bytes[..window.len()].copy_from_slice(window);
+    u64::from_le_bytes(bytes)
 }
 
 /// The word and the bit for a window.
 fn slot(bytes: u64) -> (usize, u64) {
     let hash = bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
-    (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    ((hash >> 6) as usize % KNOWN_WORDS, 1 << (hash & 63))
 }
 
 #[cfg(test)]
