@@ -90,9 +90,12 @@ impl Ingest<'_> {
         let since = Instant::now();
         let last = batch.iter().rev().find_map(|(line, annotation)| {
             let mut id = None;
-            // What nobody would look for: ids of processes stand on every line of some files.
+            // What nobody would look for: ids of processes stand on every line of some files, those of users and projects,
+            // which come last, on most.
             let named = annotation.severity > Severity::Debug;
-            scan_ids(&line.text, |found| id = Some(found.id));
+            scan_ids(&line.text, |found| {
+                id.get_or_insert(found.id);
+            });
             id.filter(|_| named).map(|id| Sought { since, id, source, line: line.number })
         });
         self.writer.append(source, batch)?;
