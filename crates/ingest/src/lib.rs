@@ -4,6 +4,8 @@
 //! archive: [`Input::read`] visits each as a [`Reader`], which first says what is new in it ([`Reader::resume`]) and
 //! then yields bounded batches of lines.
 //!
+//! A [`LiveSource`] hands over lines as they come. [`LiveTail`] follows files that grow.
+//!
 //! Invariant: a text is known by its content, never by its name alone. The same lines are read once, whatever has
 //! since been renamed, compressed or appended.
 
@@ -14,8 +16,10 @@ mod decode;
 
 mod identity;
 mod reader;
+mod text_hash;
 
 mod delivery;
+mod tail;
 
 mod error;
 
@@ -25,3 +29,4 @@ pub use error::ReadError;
 pub use identity::{Checkpoint, Resume};
 pub use input::{Content, Input, Settings, Skipped};
 pub use reader::{Batch, Reader};
+pub use tail::{LiveTail, Start, Tail, TailSettings, TailStatus};
