@@ -1,3 +1,5 @@
+use std::time::{Duration, SystemTime};
+
 use xxhash_rust::xxh3::xxh3_128;
 
 /// How many of a text's first bytes tell at a glance that it is another one.
@@ -24,6 +26,8 @@ pub struct Checkpoint {
     pub earlier_hash: u128,
     /// Device and inode, for a file that held the text as it is. They tell which of two equal beginnings is meant.
     pub file: Option<(u64, u64)>,
+    /// When the file was last written, as its file system says.
+    pub written: Option<SystemTime>,
 }
 
 /// What is new in a text. `checkpoint` is the place in the list of known ones.
@@ -74,6 +78,11 @@ impl Checkpoint {
         let (device, inode) = self.file.unwrap_or_default();
         out.extend_from_slice(&device.to_le_bytes());
         out.extend_from_slice(&inode.to_le_bytes());
+        // A file that was written before 1970 was written at no time that could tell anything.
+        let written = self.written.and_then(|written| written.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let nanos = written.and_then(|written| u64::try_from(written.as_nanos()).ok());
+        out.push(u8::from(nanos.is_some()));
+        out.extend_from_slice(&nanos.unwrap_or_default().to_le_bytes());
         out
     }
 
@@ -98,6 +107,11 @@ impl Checkpoint {
                 let known = take::<1>(from)? == [1];
                 let file = (u64::from_le_bytes(take(from)?), u64::from_le_bytes(take(from)?));
                 known.then_some(file)
+            },
+            written: {
+                let known = take::<1>(from)? == [1];
+                let since_epoch = Duration::from_nanos(u64::from_le_bytes(take(from)?));
+                SystemTime::UNIX_EPOCH.checked_add(since_epoch).filter(|_| known)
             },
         };
         let sound = checkpoint.half <= checkpoint.consumed && (checkpoint.half == 0 || checkpoint.lines > 0);
@@ -163,13 +177,14 @@ mod tests {
             hash: 99,
             earlier_hash: 98,
             file: Some((1, 2)),
+            written: SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(1_795_231_696_000_000_003)),
         };
         let bytes = checkpoint.to_bytes();
         assert_eq!(Checkpoint::from_bytes(&bytes), Some(checkpoint.clone()));
         for length in 0..bytes.len() {
             assert_eq!(Checkpoint::from_bytes(&bytes[..length]), None);
         }
-        let hostless = Checkpoint { host: None, file: None, ..checkpoint };
+        let hostless = Checkpoint { host: None, file: None, written: None, ..checkpoint };
         assert_eq!(Checkpoint::from_bytes(&hostless.to_bytes()), Some(hostless));
     }
 }

@@ -156,6 +156,7 @@ impl<'a> Reader<'a> {
             hash: self.position.hash.digest(),
             earlier_hash: self.position.hash.earlier(),
             file: None,
+            written: self.modified,
         }
     }
 

@@ -22,7 +22,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use model::Source;
 
@@ -55,8 +55,9 @@ pub struct Tail {
     ignored: HashMap<FileId, Ignored>,
     /// What is looked at again when it has settled, and since when it is as it is.
     unclear: HashMap<FileId, (Stamp, Instant)>,
-    /// Names of which an earlier process has read: what rotation put aside since is new.
-    resumed: Vec<String>,
+    /// When the newest text of each name had been written that was known at the start: what rotation put aside since
+    /// is new, although nobody asks for it by its own name.
+    known_since: HashMap<String, SystemTime>,
     scanned_before: bool,
     /// The text that was read last: the next one's turn is then.
     turn: u64,
@@ -100,7 +101,6 @@ impl Tail {
         Ok(Self {
             patterns: Patterns::new(&settings.patterns)?,
             settings,
-            memory: Memory::new(known),
             texts: BTreeMap::new(),
             by_file: HashMap::new(),
             newest: HashMap::new(),
@@ -108,7 +108,8 @@ impl Tail {
             halves: VecDeque::new(),
             ignored: HashMap::new(),
             unclear: HashMap::new(),
-            resumed: Vec::new(),
+            known_since: known_since(&known),
+            memory: Memory::new(known),
             scanned_before: false,
             turn: 0,
             next_id: 0,
@@ -128,18 +129,16 @@ impl Tail {
         self.look(now);
         self.settle_places(&listing, now);
         self.texts.values_mut().for_each(Text::keep_mark);
-        for found in &listing.files {
-            if !self.is_known(found)
-                && let Err(error) = self.meet(found, now)
-            {
-                self.trouble(error);
-            }
-        }
+        listing.files.iter().for_each(|found| self.meet_unknown(found, now));
         self.forget_absent(&listing);
         self.close_some();
         listing.problems.into_iter().for_each(|error| self.trouble(error));
         self.folders = listing.folders;
-        self.scanned_before = true;
+        if !std::mem::replace(&mut self.scanned_before, true) {
+            let texts = self.texts.values().filter(|text| !text.aside);
+            let written = texts.filter_map(|text| Some((unrotated(&text.origin), text.stamp.1?)));
+            written.for_each(|(name, written)| note_written(&mut self.known_since, name, written));
+        }
     }
 
     /// Looks only at the files that are known: how far they have grown.
@@ -237,6 +236,14 @@ impl Tail {
         }
     }
 
+    fn meet_unknown(&mut self, found: &Found, now: Instant) {
+        if !self.is_known(found)
+            && let Err(error) = self.meet(found, now)
+        {
+            self.trouble(error);
+        }
+    }
+
     /// Finds out what a file holds that nothing is known of.
     fn meet(&mut self, found: &Found, now: Instant) -> Result<(), ReadError> {
         let failed = |error| ReadError::open(&found.path, error);
@@ -260,7 +267,7 @@ impl Tail {
         if is_compressed(&head) {
             return if settled { self.meet_packed(found, file) } else { Ok(()) };
         }
-        if let Some(reason) = no_lines(&head) {
+        if let Some(reason) = no_lines(&file, &head).map_err(failed)? {
             self.skip(&found.path, id, metadata_stamp, reason);
             return Ok(());
         }
@@ -287,7 +294,7 @@ impl Tail {
             Identity::Copy(text) => {
                 self.ignored.insert(id, Ignored::CopyOf(text, metadata_stamp));
             }
-            Identity::New if !self.is_wanted(found, &shown) => {
+            Identity::New if !(found.asked || self.scanned_before || self.is_newer(found)) => {
                 self.ignored.insert(id, Ignored::Old);
             }
             Identity::New => {
@@ -319,9 +326,11 @@ impl Tail {
         now.saturating_duration_since(*since) >= self.settings.settle
     }
 
-    /// What nobody asked for by its name is read when rotation put it aside while the text before it was known.
-    fn is_wanted(&self, found: &Found, path: &str) -> bool {
-        found.asked || self.scanned_before || self.resumed.iter().any(|name| name == unrotated(path))
+    /// Whether rotation put the file aside after the newest text of its name that was known at the start.
+    fn is_newer(&self, found: &Found) -> bool {
+        let origin = found.path.canonicalize().unwrap_or_else(|_| found.path.clone());
+        let known = self.known_since.get(unrotated(&origin.to_string_lossy()));
+        known.is_some_and(|known| found.stamp.1 >= Some(*known))
     }
 
     fn go_on(&mut self, mut text: Text, known: Remembered, found: &Found) -> io::Result<()> {
@@ -331,9 +340,6 @@ impl Tail {
             self.memory.keep(known);
             return Err(error);
         }
-        if !self.scanned_before {
-            self.resumed.push(unrotated(&found.path.to_string_lossy()).to_owned());
-        }
         self.follow(text, found);
         Ok(())
     }
@@ -341,7 +347,10 @@ impl Tail {
     fn follow(&mut self, mut text: Text, found: &Found) {
         text.aside = !found.asked;
         let name = unrotated(&found.path.to_string_lossy()).to_owned();
-        text.after = self.newest.insert(name, text.id).filter(|before| *before != text.id);
+        let newest = self.newest.entry(name).or_insert(text.id);
+        // What goes on elsewhere may be older than what is in its place by now.
+        text.after = (*newest < text.id).then_some(*newest);
+        *newest = text.id.max(*newest);
         self.unclear.remove(&text.file_id);
         self.by_file.insert(text.file_id, text.id);
         self.texts.insert(text.id, text);
@@ -438,7 +447,7 @@ impl Tail {
     fn read_text(&mut self, id: u64, half: bool) -> Option<Delivery> {
         let text = self.texts.get_mut(&id)?;
         let outcome = open_again(text).and_then(|()| {
-            if text.consumed() == 0 && text.file.as_ref().map(head).transpose()?.is_some_and(holds_no_lines) {
+            if text.consumed() == 0 && text.file.as_ref().map(holds_no_lines).transpose()? == Some(true) {
                 return Ok(None);
             }
             let lines = &self.settings.lines;
@@ -492,6 +501,21 @@ impl Tail {
     }
 }
 
+fn known_since(known: &[Checkpoint]) -> HashMap<String, SystemTime> {
+    let mut since = HashMap::new();
+    for checkpoint in known {
+        if let Some(written) = checkpoint.written {
+            note_written(&mut since, unrotated(&checkpoint.origin), written);
+        }
+    }
+    since
+}
+
+fn note_written(since: &mut HashMap<String, SystemTime>, name: &str, written: SystemTime) {
+    let newest = since.entry(name.to_owned()).or_insert(written);
+    *newest = written.max(*newest);
+}
+
 fn delivery(path: &str, host: Option<String>, batch: Batch, place: Place) -> Delivery {
     let source = Source { path: path.to_owned(), host, ..Source::default() };
     Delivery { source, batch, place, receipt: Receipt::unwanted() }
@@ -505,29 +529,28 @@ fn open_again(text: &mut Text) -> io::Result<()> {
     Ok(())
 }
 
-/// The first bytes that tell what a file holds: a hole at its beginning says nothing.
 fn head(file: &File) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     read_at_most(file, 0, LOOK, &mut head)?;
-    let is_hole = head.len() == LOOK && head.iter().all(|byte| *byte == 0);
-    if is_hole && let Ok(data) = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0)) {
-        let mut behind = Vec::new();
-        read_at_most(file, data, LOOK, &mut behind)?;
-        if behind.iter().any(|byte| *byte != 0) {
-            return Ok(behind);
-        }
-    }
     Ok(head)
 }
 
-fn holds_no_lines(head: Vec<u8>) -> bool {
-    is_compressed(&head) || no_lines(&head).is_some()
+fn holds_no_lines(file: &File) -> io::Result<bool> {
+    let head = head(file)?;
+    Ok(is_compressed(&head) || no_lines(file, &head)?.is_some())
 }
 
-fn no_lines(head: &[u8]) -> Option<&'static str> {
-    match kind(head) {
+/// Why a file holds no lines. A hole at its beginning tells nothing; what is behind it does.
+fn no_lines(file: &File, head: &[u8]) -> io::Result<Option<&'static str>> {
+    let is_hole = head.len() == LOOK && head.iter().all(|byte| *byte == 0);
+    let mut behind = Vec::new();
+    if is_hole && let Ok(data) = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(0)) {
+        read_at_most(file, data, LOOK, &mut behind)?;
+    }
+    let head = if behind.iter().any(|byte| *byte != 0) { &behind } else { head };
+    Ok(match kind(head) {
         Kind::Text => None,
         Kind::Tar => Some("an archive; import it"),
         Kind::Binary(reason) => Some(reason),
-    }
+    })
 }

@@ -97,17 +97,20 @@ impl Memory {
         }
         let mut best: Option<(bool, u64, usize)> = None;
         for (at, known) in self.0.iter().enumerate() {
-            if !stranger.may_be(&known.checkpoint) {
+            let checkpoint = &known.checkpoint;
+            if !stranger.is_related(checkpoint) {
                 continue;
             }
-            let checkpoint = &known.checkpoint;
-            if holds(stranger.file, stranger.length, checkpoint.into())? {
-                best = best.max(Some((checkpoint.file == Some(stranger.id), checkpoint.consumed, at)));
-            } else if stranger.is_aside() && stranger.length < checkpoint.consumed {
+            if stranger.length < checkpoint.consumed && stranger.is_aside() {
                 if let Some(text) = known.text.filter(|_| stranger.holds_any(&known.marks)) {
                     return Ok(Identity::Copy(text));
                 }
-                unclear = true;
+                let too_short_to_tell = stranger.head.len() < usize::from(checkpoint.header_length);
+                unclear |= too_short_to_tell || checkpoint.begins_like(stranger.head);
+            } else if stranger.may_go_on(checkpoint)
+                && holds(stranger.file, stranger.length, checkpoint.into())?
+            {
+                best = best.max(Some((checkpoint.file == Some(stranger.id), checkpoint.consumed, at)));
             }
         }
         match best {
@@ -148,14 +151,15 @@ impl Stranger<'_> {
         Ok(if self.holds_any(&text.marks) { Identity::Copy(text.id) } else { Identity::Unclear })
     }
 
-    fn may_be(&self, known: &Checkpoint) -> bool {
-        let same_file = known.file == Some(self.id);
-        if !(same_file || known.may_be(self.path, self.origin, self.host)) || !known.begins_like(self.head) {
-            return false;
-        }
+    fn is_related(&self, known: &Checkpoint) -> bool {
+        known.file == Some(self.id) || known.may_be(self.path, self.origin, self.host)
+    }
+
+    fn may_go_on(&self, known: &Checkpoint) -> bool {
         let same_device = known.file.is_some_and(|(device, _)| device == self.id.0);
-        let began_anew = same_device && !same_file && !self.is_aside() && known.consumed < HEADER as u64;
-        !began_anew
+        let another_file = same_device && known.file != Some(self.id) && !self.is_aside();
+        let began_anew = another_file && known.consumed < HEADER as u64;
+        !began_anew && known.begins_like(self.head)
     }
 
     fn holds_any(&self, marks: &[Mark]) -> bool {

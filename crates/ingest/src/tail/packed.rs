@@ -98,7 +98,7 @@ impl Tail {
                 self.ignored.insert(found.id, Ignored::AsIs(found.stamp));
                 return Ok(());
             }
-            Resume::New if !found.asked => {
+            Resume::New if !(found.asked || self.is_newer(found)) => {
                 self.ignored.insert(found.id, Ignored::Old);
                 return Ok(());
             }

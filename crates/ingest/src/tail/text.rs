@@ -27,7 +27,7 @@ pub(super) struct Text {
     pub(super) continues: Option<usize>,
     /// Of the text: it stays when rotation renames the file.
     pub(super) path: String,
-    origin: String,
+    pub(super) origin: String,
     pub(super) file_id: FileId,
     /// `None` while too many others are open.
     pub(super) file: Option<File>,
@@ -191,7 +191,9 @@ impl Text {
                 self.place.cut(text, settings, &mut batch);
                 self.remember(buffer, buffer.len() - self.tail.len());
             } else {
-                self.place.unended = if at_end { (text.len() - taken) as u64 } else { 0 };
+                // Without room for more lines, what is left may hold some.
+                let is_rest = at_end && batch.lines.len() < settings.batch_lines;
+                self.place.unended = if is_rest { (text.len() - taken) as u64 } else { 0 };
                 self.remember(buffer, taken);
             }
             batch.offset = self.place.offset;
@@ -248,6 +250,7 @@ impl Text {
             hash: mark.hash,
             earlier_hash: mark.earlier_hash,
             file: Some(self.file_id),
+            written: self.stamp.1,
         }
     }
 

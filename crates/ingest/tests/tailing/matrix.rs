@@ -519,7 +519,7 @@ fn odd_bytes() {
 fn offsets_above_two_gigabytes() {
     let mut site = Site::new();
     let path = site.path("a.log");
-    fs::write(&path, "1\n").unwrap();
+    fs::write(&path, numbers(0..3000)).unwrap();
     site.step();
     let file = fs::File::options().write(true).open(&path).unwrap();
     let far = (1 << 31) + 4096;
@@ -530,7 +530,7 @@ fn offsets_above_two_gigabytes() {
     site.append("a.log", "4\n");
     site.step();
     let ends: Vec<_> = site.lines().iter().map(String::len).collect();
-    assert_eq!(ends, [1, 1 << 20, 1, 1]); // Line 2 is all zeros, and cut.
+    assert_eq!(ends.get(3000..), Some(&[1 << 20, 1, 1][..])); // The hole is a line of zeros, and cut.
     assert_eq!(site.checkpoints()[0].consumed, far + 5);
 }
 
@@ -685,7 +685,7 @@ fn files_take_turns_in_bounded_batches() {
 
 #[test]
 fn what_was_imported_is_gone_on_with_and_the_other_way_round() {
-    let mut site = Site::new();
+    let site = Site::new();
     site.append("a.log", numbers(0..30_000));
     let import = |site: &Site, known: &[ingest::Checkpoint]| {
         let mut result = None;

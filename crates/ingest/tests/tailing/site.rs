@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use ingest::{Checkpoint, Delivery, Place, Tail, TailSettings};
 
-pub struct Site {
+pub(crate) struct Site {
     root: tempfile::TempDir,
-    pub settings: TailSettings,
-    pub tail: Tail,
-    pub now: Instant,
+    pub(crate) settings: TailSettings,
+    pub(crate) tail: Tail,
+    pub(crate) now: Instant,
     store: Store,
     committed: Store,
     /// Which source of the store a text of this process belongs to.
     sources: HashMap<u64, usize>,
     /// The checkpoints that this process was told of, as places in the store.
     told: Vec<usize>,
-    pub largest_batch: usize,
-    pub cut: Vec<u64>,
+    pub(crate) largest_batch: usize,
+    pub(crate) cut: Vec<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -38,11 +38,11 @@ struct Stored {
 
 impl Site {
     /// Follows `*.log`, as any test may change by `settings`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&["*.log"], |_| {})
     }
 
-    pub fn with(patterns: &[&str], change: impl FnOnce(&mut TailSettings)) -> Self {
+    pub(crate) fn with(patterns: &[&str], change: impl FnOnce(&mut TailSettings)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let full = |pattern: &&str| format!("{}/{pattern}", root.path().display());
         let mut settings =
@@ -63,42 +63,42 @@ impl Site {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         fs::write(self.path(name), text).unwrap();
     }
 
-    pub fn append(&self, name: &str, text: impl AsRef<[u8]>) {
+    pub(crate) fn append(&self, name: &str, text: impl AsRef<[u8]>) {
         self.open(name).write_all(text.as_ref()).unwrap();
     }
 
     /// As a program holds its log open.
-    pub fn open(&self, name: &str) -> File {
+    pub(crate) fn open(&self, name: &str) -> File {
         OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap()
     }
 
-    pub fn rename(&self, from: &str, to: &str) {
+    pub(crate) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
-    pub fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).unwrap();
     }
 
-    pub fn copy_truncate(&self, from: &str, to: &str) {
+    pub(crate) fn copy_truncate(&self, from: &str, to: &str) {
         fs::copy(self.path(from), self.path(to)).unwrap();
         self.truncate(from, 0);
     }
 
-    pub fn truncate(&self, name: &str, length: u64) {
+    pub(crate) fn truncate(&self, name: &str, length: u64) {
         OpenOptions::new().write(true).open(self.path(name)).unwrap().set_len(length).unwrap();
     }
 
-    pub fn compress(&self, from: &str, to: &str) {
+    pub(crate) fn compress(&self, from: &str, to: &str) {
         let text = fs::read(self.path(from)).unwrap();
         let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         out.write_all(&text).unwrap();
@@ -106,21 +106,21 @@ impl Site {
     }
 
     /// A second later: looks, and reads everything that is new.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.look();
         while self.read_batch() {}
     }
 
-    pub fn wait(&mut self, seconds: usize) {
+    pub(crate) fn wait(&mut self, seconds: usize) {
         (0..seconds).for_each(|_| self.step());
     }
 
-    pub fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         self.now += Duration::from_secs(1);
         self.tail.scan(self.now);
     }
 
-    pub fn read_batch(&mut self) -> bool {
+    pub(crate) fn read_batch(&mut self) -> bool {
         let Some(delivery) = self.tail.read() else { return false };
         self.largest_batch = self.largest_batch.max(delivery.batch.lines.len());
         self.cut.extend(&delivery.batch.cut);
@@ -128,12 +128,12 @@ impl Site {
         true
     }
 
-    pub fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         self.committed = self.store.clone();
     }
 
     /// Starts anew from what was committed.
-    pub fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.store = self.committed.clone();
         self.sources.clear();
         self.told = (0..self.store.sources.len()).collect();
@@ -141,22 +141,26 @@ impl Site {
         self.tail = Tail::new(self.settings.clone(), known).unwrap();
     }
 
-    pub fn checkpoints(&self) -> Vec<Checkpoint> {
+    pub(crate) fn checkpoints(&self) -> Vec<Checkpoint> {
         let bytes = self.store.sources.iter().map(|stored| stored.checkpoint.to_bytes());
         bytes.map(|bytes| Checkpoint::from_bytes(&bytes).unwrap()).collect()
     }
 
     /// The lines of all sources, in the order in which they were begun.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.store.sources.iter().flat_map(|stored| stored.lines.clone()).collect()
     }
 
+    pub(crate) fn lines_of_texts(&self) -> Vec<Vec<String>> {
+        self.store.sources.iter().map(|stored| stored.lines.clone()).collect()
+    }
+
     /// How many texts those are.
-    pub fn texts(&self) -> usize {
+    pub(crate) fn texts(&self) -> usize {
         self.store.sources.len()
     }
 
-    pub fn expect(&self, lines: &str) {
+    pub(crate) fn expect(&self, lines: &str) {
         let seen: Vec<String> = self.lines();
         assert_eq!(seen, lines.split_whitespace().collect::<Vec<_>>());
     }
@@ -199,6 +203,6 @@ impl Site {
 }
 
 /// `number(3..6)` is lines that say 3, 4 and 5.
-pub fn numbers(range: std::ops::Range<usize>) -> String {
+pub(crate) fn numbers(range: std::ops::Range<usize>) -> String {
     range.map(|number| format!("{number}\n")).collect()
 }
