@@ -136,8 +136,9 @@ impl Tail {
         self.folders = listing.folders;
         if !std::mem::replace(&mut self.scanned_before, true) {
             let texts = self.texts.values().filter(|text| !text.aside);
-            let written = texts.filter_map(|text| Some((unrotated(&text.origin), text.stamp.1?)));
-            written.for_each(|(name, written)| note_written(&mut self.known_since, name, written));
+            for (text, written) in texts.filter_map(|text| Some((text, text.stamp.1?))) {
+                self.known_since.entry(unrotated(&text.origin).to_owned()).or_insert(written);
+            }
         }
     }
 

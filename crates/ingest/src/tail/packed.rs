@@ -70,13 +70,14 @@ impl Tail {
         }
     }
 
-    /// Whether it may hold what is being read elsewhere.
+    /// Whether it may hold what is being read elsewhere: what begins like it, or what it was made of before anything
+    /// of that was read.
     fn may_be_half_read(&self, decoded: &Decoded<'_>, path: &str) -> bool {
         self.texts.values().any(|text| {
             let common = text.header.len().min(decoded.head.len());
+            let begins_like = common > 0 && text.header.get(..common) == decoded.head.get(..common);
             text.has_more()
-                && common > 0
-                && text.header.get(..common) == decoded.head.get(..common)
+                && (begins_like || text.deleted || text.aside)
                 && unrotated(&text.path) == unrotated(path)
         })
     }

@@ -167,10 +167,9 @@ impl Text {
         if self.stamp.0 < self.place.offset + self.place.unended {
             // Part of the last line may have been taken back; it is looked at again.
             self.place.unended = 0;
-            self.place.half = None;
         }
         self.failed = false;
-        self.stamp.0 >= self.place.offset
+        self.stamp.0 >= self.place.offset + self.place.half.as_ref().map_or(0, |half| half.length)
     }
 
     /// The next lines. `buffer` is there to be used again.
@@ -181,6 +180,13 @@ impl Text {
             let Some(text) = buffer.strip_prefix(self.tail.as_slice()) else {
                 return Ok(Progress::Rewritten);
             };
+            if !self.place.goes_on_with_half(text) {
+                return Ok(Progress::Rewritten);
+            }
+            if at_end {
+                // It may have shrunk since it was looked at; the next look will see what that means.
+                self.stamp.0 = self.place.offset + text.len() as u64;
+            }
             let mut batch = Batch::default();
             let taken = self.place.take(text, settings, self.skip_to, &mut batch);
             if taken == 0 && !at_end && wanted < settings.max_line + 2 {
@@ -216,6 +222,9 @@ impl Text {
         let length = usize::try_from(self.place.unended).unwrap_or(usize::MAX);
         self.fill(buffer, length)?;
         let Some(text) = buffer.strip_prefix(self.tail.as_slice()) else { return Ok(Progress::Rewritten) };
+        if text.len() < length {
+            self.stamp.0 = self.place.offset + text.len() as u64;
+        }
         if text.len() < length || memchr::memchr(b'\n', text).is_some() {
             self.place.unended = 0;
             return Ok(Progress::NoLines);
@@ -319,6 +328,17 @@ impl Position {
             batch.lines.push(Line { number: self.lines, text: line });
         }
         text.len() - rest.len()
+    }
+
+    /// Whether the last line that was handed over without its end is still there.
+    fn goes_on_with_half(&self, text: &[u8]) -> bool {
+        let Some(half) = &self.half else { return true };
+        let mut hash = self.hash.clone();
+        let length = usize::try_from(half.length).unwrap_or(usize::MAX);
+        // What is longer than a batch is looked at up to where it was read.
+        let Some(text) = text.get(..length) else { return true };
+        hash.update(text);
+        hash.digest() == half.mark.hash
     }
 
     /// Takes all of `text`, the beginning of a line that is too long.
