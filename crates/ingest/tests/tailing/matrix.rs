@@ -615,7 +615,7 @@ fn files_are_bounded() {
 fn permission_appears_later() {
     let mut site = Site::new();
     site.append("a.log", "1\n");
-    fs::set_permissions(site.path("a.log"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(site.path("a.log"), fs::Permissions::from_mode(0o0)).unwrap();
     let everything_may_be_read = fs::File::open(site.path("a.log")).is_ok();
     if everything_may_be_read {
         // To root only what cannot be opened by anybody is closed: a link to itself.
