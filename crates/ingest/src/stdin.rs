@@ -66,7 +66,9 @@ fn read_all(mut from: Box<dyn Read + Send>, settings: &Settings, out: &mpsc::Sen
         };
         let at_end = bytes.is_empty();
         let mut lines = split(&mut splitter, bytes);
-        lines.extend(splitter.finish().filter(|_| at_end));
+        if at_end {
+            lines.extend(splitter.finish());
+        }
         while !lines.is_empty() {
             let rest = lines.split_off(lines.len().min(settings.batch_lines.max(1)));
             if out.blocking_send(Ok(lines)).is_err() {

@@ -163,7 +163,7 @@ mod tests {
         check("<13>one\n<13>two\n", "<13>one|<13>two");
         check("7 <13>one8 <13>four<13>line\n7 <13>two", "<13>one|<13>four|<13>line|<13>two");
         check("8 <13>one\n7 <13>two\n", "<13>one|<13>two");
-        check("9 <13>a\nb\nc", "<13>a|>b|c"); // The count ends before the c.
+        check("8 <13>a\nb\nc", "<13>a|>b|c"); // The count ends before the c.
         check("2026-11-21 no priority\n", "2026-11-21 no priori+");
         check("123\n", "123");
         check("<13>without end", "<13>without end");

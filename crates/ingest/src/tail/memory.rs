@@ -124,9 +124,9 @@ impl Memory {
 impl Stranger<'_> {
     /// As far as both go.
     fn begins_like(&self, text: &Text) -> bool {
-        let common = text.header.len().min(self.head.len());
+        let common = text.header().len().min(self.head.len());
         common > 0
-            && self.head.get(..common) == text.header.get(..common)
+            && self.head.get(..common) == text.header().get(..common)
             && unrotated(&text.path) == unrotated(self.path)
     }
 
@@ -145,7 +145,7 @@ impl Stranger<'_> {
             // A copy is no longer than what it is a copy of. When the original shrank, the next look will tell.
             return Ok(if self.length <= there { Identity::Copy(text.id) } else { Identity::Unclear });
         }
-        if self.length >= text.consumed() {
+        if self.length >= text.mark().offset {
             return Ok(Identity::New);
         }
         Ok(if self.holds_any(&text.marks) { Identity::Copy(text.id) } else { Identity::Unclear })

@@ -74,8 +74,8 @@ impl Tail {
     /// of that was read.
     fn may_be_half_read(&self, decoded: &Decoded<'_>, path: &str) -> bool {
         self.texts.values().any(|text| {
-            let common = text.header.len().min(decoded.head.len());
-            let begins_like = common > 0 && text.header.get(..common) == decoded.head.get(..common);
+            let common = text.header().len().min(decoded.head.len());
+            let begins_like = common > 0 && text.header().get(..common) == decoded.head.get(..common);
             text.has_more()
                 && (begins_like || text.deleted || text.aside)
                 && unrotated(&text.path) == unrotated(path)

@@ -36,7 +36,7 @@ pub(super) struct Text {
     /// The text that has to be read before this one: it came first under the same name.
     pub(super) after: Option<u64>,
     place: Position,
-    pub(super) header: Vec<u8>,
+    header: Vec<u8>,
     tail: Vec<u8>,
     pub(super) stamp: Stamp,
     /// When the file was last seen to have changed.
@@ -243,10 +243,8 @@ impl Text {
     /// What to remember when everything that was handed over is stored.
     pub(super) fn checkpoint(&self, host: Option<&str>) -> Checkpoint {
         let place = &self.place;
-        let (half, mark, header) = match &place.half {
-            Some(half) => (half.length, half.mark, &half.header),
-            None => (0, self.mark(), &self.header),
-        };
+        let half = place.half.as_ref().map_or(0, |half| half.length);
+        let (mark, header) = (self.mark(), self.header());
         Checkpoint {
             path: self.path.clone(),
             origin: self.origin.clone(),
@@ -263,20 +261,28 @@ impl Text {
         }
     }
 
+    /// How far lines were handed over, be the last one half.
     pub(super) fn mark(&self) -> Mark {
-        let Position { offset, hash, .. } = &self.place;
-        Mark { offset: *offset, hash: hash.digest(), earlier_hash: hash.earlier() }
+        let Position { offset, hash, half, .. } = &self.place;
+        let whole = || Mark { offset: *offset, hash: hash.digest(), earlier_hash: hash.earlier() };
+        half.as_ref().map_or_else(whole, |half| half.mark)
+    }
+
+    /// The beginning of what was handed over.
+    pub(super) fn header(&self) -> &[u8] {
+        self.place.half.as_ref().map_or(&self.header, |half| &half.header)
     }
 
     /// Keeps what was read by now: a copy that is made of the file from now on holds at least that.
     pub(super) fn keep_mark(&mut self) {
-        if self.marks.last().is_some_and(|mark| mark.offset == self.place.offset) {
+        let mark = self.mark();
+        if self.marks.last().is_some_and(|last| last.offset == mark.offset) {
             return;
         }
         if self.marks.len() == MAX_MARKS {
             self.marks.remove(0);
         }
-        self.marks.push(self.mark());
+        self.marks.push(mark);
     }
 
     /// The last bytes that were read, and what follows them. Tells whether that is all there is.

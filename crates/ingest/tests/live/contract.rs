@@ -241,7 +241,7 @@ impl World for Recorded {
     }
 
     async fn say(&mut self, numbers: Range<usize>) {
-        numbers.for_each(|number| self.say(&format!("c-{number}"), "hi"));
+        numbers.for_each(|number| self.record(&format!("c-{number}"), "hi"));
     }
 }
 

@@ -24,7 +24,8 @@ for argument in "$@"; do
     esac
 done
 if [ -e "$(dirname "$0")/once" ]; then
-    exec tail -n "+$from" "$entries" | head -n 2
+    tail -n "+$from" "$entries" | head -n 2
+    exit
 fi
 exec tail -n "+$from" -f "$entries"
 "#;
@@ -39,7 +40,7 @@ impl Recorded {
         Self(folder)
     }
 
-    pub(crate) fn say(&self, cursor: &str, message: &str) {
+    pub(crate) fn record(&self, cursor: &str, message: &str) {
         let entry = format!("{{\"__CURSOR\":\"{cursor}\",\"MESSAGE\":\"{message}\"}}\n");
         self.append(entry.as_bytes());
     }
@@ -65,7 +66,7 @@ impl Recorded {
 async fn a_child_that_dies_is_started_again_where_it_was() {
     let recorded = Recorded::create();
     fs::write(recorded.0.path().join("once"), "").unwrap();
-    (0..9).for_each(|number| recorded.say(&format!("s=1;i={number}"), "hi"));
+    (0..9).for_each(|number| recorded.record(&format!("s=1;i={number}"), "hi"));
     let journal = recorded.journal(100, b"");
     let restarts = journal.restarts();
     let mut running = Running::start(journal, 1);
@@ -80,7 +81,7 @@ async fn a_child_that_dies_is_started_again_where_it_was() {
 async fn entries_are_stored_as_they_are_and_the_state_is_the_cursor() {
     let recorded = Recorded::create();
     recorded.append(b"-- No entries --\n");
-    recorded.say("a", "one");
+    recorded.record("a", "one");
     // Binary fields are lists of bytes.
     recorded.append(b"{\"__CURSOR\":\"b\",\"MESSAGE\":[27,91,48,109,255]}\n{\"__CURSOR\":\"half");
     let mut running = Running::start(recorded.journal(1, b""), 8);

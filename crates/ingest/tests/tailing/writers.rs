@@ -185,7 +185,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
 }
 
 fn cases() -> ProptestConfig {
-    ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
