@@ -46,6 +46,8 @@ pub(super) struct Text {
     pub(super) aside: bool,
     /// Up to here, lines are counted and not handed over.
     pub(super) skip_to: u64,
+    /// It was written to since it was read: even when it is not longer, it may hold something else.
+    touched: bool,
     /// It could not be read. It is tried again after the next look at it.
     pub(super) failed: bool,
     /// What was read of it at the newest looks.
@@ -115,6 +117,7 @@ impl Text {
             deleted: metadata.nlink() == 0,
             aside: false,
             skip_to: 0,
+            touched: true,
             failed: false,
             marks: Vec::new(),
         }
@@ -146,9 +149,9 @@ impl Text {
         self.place.offset
     }
 
-    /// Whether there is more than was handed over or seen to be a part of a line only.
+    /// Whether there may be more than was handed over or seen to be a part of a line only.
     pub(super) const fn has_more(&self) -> bool {
-        self.stamp.0 > self.place.offset + self.place.unended
+        self.touched || self.stamp.0 > self.place.offset + self.place.unended
     }
 
     /// Whether a last line without its end waits.
@@ -161,6 +164,7 @@ impl Text {
         let now_stamp = stamp(metadata);
         if now_stamp != self.stamp {
             self.changed = now;
+            self.touched = true;
         }
         self.stamp = now_stamp;
         self.deleted = metadata.nlink() == 0;
@@ -174,6 +178,7 @@ impl Text {
 
     /// The next lines. `buffer` is there to be used again.
     pub(super) fn read(&mut self, settings: &Settings, buffer: &mut Vec<u8>) -> io::Result<Progress> {
+        self.touched = false;
         let mut wanted = settings.batch_bytes.max(1);
         loop {
             let at_end = self.fill(buffer, wanted)?;

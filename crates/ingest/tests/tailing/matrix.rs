@@ -204,6 +204,16 @@ fn truncation_to_content_larger_than_the_offset() {
 }
 
 #[test]
+fn truncation_to_content_of_the_same_length() {
+    let mut site = Site::new();
+    site.append("a.log", "1\n2\n3\n");
+    site.step();
+    site.write("a.log", "4\n5\n6\n");
+    site.step();
+    site.expect("1 2 3 4 5 6");
+}
+
+#[test]
 fn symlink_retargeted() {
     let mut site = Site::with(&["link.log"], |_| {});
     site.append("one", "1\n");
