@@ -72,7 +72,6 @@ impl Drive {
         let now = now();
         if self.watch.wants_scan(now, self.tail.settings().rescan) || self.tail.wants_scan() {
             self.watch.scanned(now);
-            // Watched before they are looked at: what comes in between is then told.
             self.tail.scan(now);
             if let Some(error) = self.watch.follow(self.tail.folders()) {
                 self.tail.trouble(error);
@@ -152,7 +151,7 @@ impl Watch {
         Self { changed, system, watched: HashMap::new(), poll, blind, last_scan: None }
     }
 
-    /// Watches these folders from now on. What was written before is not told, so a folder that is new makes a scan.
+    /// Watches these folders from now on. What came into a new one before that is not told, so it is looked at again.
     fn follow(&mut self, folders: &[PathBuf]) -> Option<ReadError> {
         let system = self.system.as_mut()?;
         // What lies at a path may be another folder than the one that is watched.
