@@ -99,7 +99,7 @@ impl Ingest<'_> {
         self.sought.extend(last);
         if self.uncommitted > COMMIT_BYTES {
             self.uncommitted = 0;
-            self.writer.commit(Vec::<Checkpoint>::new())?;
+            self.writer.start_commit(Vec::<Checkpoint>::new())?;
         }
         if self.looked.elapsed() > EVERY { self.look() } else { Ok(()) }
     }
