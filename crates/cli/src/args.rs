@@ -1,5 +1,6 @@
 //! What can be typed. The comments are the help text.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub(crate) enum Color {
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Command {
     Import(Import),
+    Up(Up),
     Why(Why),
     Trace(Trace),
     Lines(Lines),
@@ -103,6 +105,45 @@ pub(crate) struct Import {
     /// Begin a new segment after so many bytes of text (likewise)
     #[arg(long, hide = true, value_name = "BYTES")]
     pub(crate) segment_bytes: Option<usize>,
+}
+
+/// Follow the logs of a running cloud, and tell of each failure as it happens, with its cause
+///
+/// Stores what the files gain, through every rotation, and judges requests while they go on. What was stored before, by `import` or
+/// by an earlier `up`, is not read again. All other commands answer meanwhile. Ctrl-C or SIGTERM ends it; nothing is lost
+/// then, nor by kill -9.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit up
+  culprit up '/var/log/kolla/**/*.log' --from-end
+  culprit up --syslog-udp 127.0.0.1:5514 --journal
+  culprit up --json | jq -r 'select(.instance) | .cause.slug'")]
+pub(crate) struct Up {
+    /// Files to follow: `*` stays within one folder, `**` goes into all
+    #[arg(value_name = "PATTERN", default_values = ["/var/log/**/*.log", "/var/log/syslog", "/var/log/messages"])]
+    pub(crate) patterns: Vec<String>,
+    /// The zone of times that name none, for all hosts or for one: `UTC`, `+02:00`, `Europe/Berlin`
+    #[arg(long = "zone", value_name = "[HOST=]ZONE")]
+    pub(crate) zones: Vec<Zone>,
+    /// The host that writes the files [default: the name of this machine]
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Begin at the end of what was never read, not at its beginning
+    #[arg(long)]
+    pub(crate) from_end: bool,
+    /// Listen for syslog messages by UDP (RFC 3164 and 5424)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) syslog_udp: Option<SocketAddr>,
+    /// Listen for syslog messages by TCP, framed by line feeds or by octet counts
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) syslog_tcp: Option<SocketAddr>,
+    /// Follow systemd's journal too
+    #[arg(long)]
+    pub(crate) journal: bool,
+    /// Read lines from standard input too
+    #[arg(long)]
+    pub(crate) stdin: bool,
 }
 
 /// Say why a request failed: the line that explains it, how it travelled, what to do

@@ -12,6 +12,7 @@ mod requests;
 mod retain;
 mod search;
 mod trace;
+mod up;
 mod why;
 
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
     let globals = &cli.globals;
     match cli.command {
         Command::Import(import) => import::run(import, globals, console),
+        Command::Up(up) => up::run(up, globals, console),
         Command::Why(why) => why::run(why, globals, console),
         Command::Trace(trace) => trace::run(&trace, globals, console),
         Command::Lines(lines) => lines::run(&lines, globals, console),

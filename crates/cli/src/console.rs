@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{Color, Globals};
 use crate::engine::Progress;
@@ -87,6 +88,19 @@ impl Console {
             }
         });
         // Without a handler Ctrl-C ends the program at once, which does no harm either.
+        drop(watching);
+    }
+
+    /// From here on the first Ctrl-C or SIGTERM asks for an orderly end, and the second ends the program.
+    pub(crate) fn cancel_when_interrupted(&self, stop: &CancellationToken) {
+        let (interrupted, stop) = (Arc::clone(&self.interrupted), stop.clone());
+        let watching = ctrlc::set_handler(move || {
+            stop.cancel();
+            if interrupted.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+        });
+        // Without a handler they end the program at once, which loses nothing either.
         drop(watching);
     }
 

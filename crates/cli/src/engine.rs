@@ -9,14 +9,17 @@ use correlate::Answer;
 use index::{StoreError, Writer};
 use model::{Id, TimeRange, Timestamp};
 use parse::{FilterError, Finding, Knowledge};
-use pipeline::{ImportError, Settings, Sizes, Zones};
+use pipeline::{ImportError, LiveError, LiveReport, Settings, Sizes, Zones};
 use query::QueryError;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::Zone;
 use crate::exit::{Exit, Failure};
 
 pub(crate) use index::{Damage, Dropped, Holdings};
-pub(crate) use pipeline::{DefectCount, FileReport, Progress, Unread as Skipped};
+pub(crate) use pipeline::{
+    DefectCount, FileReport, Happening, LiveOptions, Progress, Sources, Unread as Skipped,
+};
 pub(crate) use query::{
     Count, CountBy, CountQuestion, Counted, ErrorPattern, ErrorQuestion, Expression, Found, Passage,
     Question, RequestFilter, RequestPage,
@@ -176,6 +179,25 @@ pub(crate) fn import(
     })
 }
 
+/// `tell` hears what happens until `stop` is cancelled.
+pub(crate) fn up(
+    options: &LiveOptions,
+    filters: Option<&Path>,
+    sources: Sources,
+    stop: &CancellationToken,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> Result<LiveReport, Failure> {
+    let knowledge = knowledge(filters)?;
+    pipeline::up(options, sources, &knowledge, stop, tell).map_err(|error| match error {
+        LiveError::Open { source } => store_failure(&options.store, source),
+        LiveError::Source { .. } => {
+            Failure::new(Exit::NoInput, error).advise("change the pattern or the address that it names")
+        }
+        LiveError::Write { .. } | LiveError::Start { .. } => Failure::new(Exit::Io, error)
+            .advise("see whether the disk is full or read-only, then start it again"),
+    })
+}
+
 /// What a store holds, and what of it is damaged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
@@ -223,7 +245,7 @@ pub(crate) fn retain(
     })
 }
 
-fn zones(wanted: &[Zone]) -> Result<Zones, Failure> {
+pub(crate) fn zones(wanted: &[Zone]) -> Result<Zones, Failure> {
     let mut zones = Zones::default();
     for Zone { host, zone } in wanted {
         let read = parse::Zone::parse(zone).ok_or_else(|| {

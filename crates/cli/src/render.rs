@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod lines;
 pub(crate) mod requests;
 pub(crate) mod trace;
+pub(crate) mod up;
 pub(crate) mod why;
 
 pub(crate) use screen::{Layout, Row, Screen};

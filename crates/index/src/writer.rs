@@ -134,6 +134,14 @@ impl Writer {
         self.manifest.sources.get(id.0 as usize)
     }
 
+    /// The number of the last line of a source; 0 when it has none.
+    #[must_use]
+    pub fn last_line(&self, id: SourceId) -> u64 {
+        let written = self.manifest.ends.get(id.0 as usize).map_or(0, |end| end.number);
+        let draft = self.drafts.get(&id).and_then(|draft| draft.draft.rows.numbers.last().copied());
+        draft.unwrap_or(written).max(written)
+    }
+
     /// A new source, also when one of the same path exists: that one's file was rewritten.
     pub fn add_source(&mut self, source: &Source) -> SourceId {
         let id = u32::try_from(self.manifest.sources.len()).expect("fewer than four thousand million files");

@@ -1,4 +1,5 @@
 use index::StoreError;
+use ingest::ReadError;
 
 /// Why an import stopped. What could not be read of its files is in the report instead.
 #[derive(Debug, thiserror::Error)]
@@ -9,4 +10,17 @@ pub enum ImportError {
     Write { source: StoreError },
     #[error("failed to read the store back in order to judge its requests; the lines are stored")]
     ReadBack { source: StoreError },
+}
+
+/// Why a store cannot go on taking what comes in.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    #[error("failed to open the store")]
+    Open { source: StoreError },
+    #[error("failed to write to the store; what was committed is still there, and what was not comes again")]
+    Write { source: StoreError },
+    #[error("failed to start")]
+    Start { source: std::io::Error },
+    #[error("nothing can be read")]
+    Source { source: ReadError },
 }

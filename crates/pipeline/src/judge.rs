@@ -30,7 +30,8 @@ struct Due {
 
 /// Which requests the baseline learns from: the first ones, and then some. To follow every request that went well into
 /// all its calls would take most of the time of an import, and teach nothing new.
-struct Lessons {
+#[derive(Debug)]
+pub(crate) struct Lessons {
     taken: u64,
 }
 
@@ -38,7 +39,11 @@ impl Lessons {
     const FIRST: u64 = 400;
     const ONE_IN: u64 = 64;
 
-    fn next(&mut self) -> bool {
+    pub(crate) const fn after(baseline: &Baseline) -> Self {
+        Self { taken: baseline.requests }
+    }
+
+    pub(crate) const fn next(&mut self) -> bool {
         self.taken += 1;
         self.taken <= Self::FIRST || self.taken.is_multiple_of(Self::ONE_IN)
     }
@@ -53,7 +58,7 @@ pub(crate) fn judge_new(
     let reader = Reader::open(&options.store).map_err(|source| ImportError::ReadBack { source })?;
     let evidence = StoreEvidence::new(&reader, knowledge);
     let (mut baseline, due) = start(&reader.summaries(), report.time);
-    let mut lessons = Lessons { taken: baseline.requests };
+    let mut lessons = Lessons::after(&baseline);
     for some in due.chunks(REQUESTS_PER_COMMIT) {
         let mut notes = Vec::new();
         let (lesson, mut others): (Vec<&Due>, Vec<&Due>) =
@@ -95,7 +100,8 @@ fn due(key: &[u8], bytes: &[u8], reach: Option<TimeRange>) -> Option<Due> {
     touched.then_some(Due { opened: known.start, request: known.request, new: None })
 }
 
-fn note(case: &Case) -> Option<(Vec<u8>, Vec<u8>)> {
+/// What is remembered of it.
+pub(crate) fn note(case: &Case) -> Option<(Vec<u8>, Vec<u8>)> {
     let summary = Summary::of(&case.trace, &case.verdict)?;
     Some((notes::request_key(&summary.request), notes::summary_to_bytes(&summary)))
 }

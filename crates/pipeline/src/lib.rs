@@ -10,7 +10,10 @@ mod report;
 
 mod first_look;
 mod judge;
+mod live;
 mod read;
+mod up;
+mod watched;
 
 mod error;
 
@@ -20,10 +23,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ingest::Content;
 use parse::Knowledge;
 
-pub use error::ImportError;
-pub use ingest::Settings;
-pub use options::{Options, Place, Sizes, Zones};
+pub use error::{ImportError, LiveError};
+pub use ingest::{JournalSettings, Settings, Start, SyslogSettings, TailSettings};
+pub use live::{Live, LiveReport, News};
+pub use options::{LiveOptions, Options, Place, Sizes, Zones};
 pub use report::{DefectCount, FileReport, Progress, Report, Unread};
+pub use up::{Happening, Sources, up};
 
 use read::Import;
 

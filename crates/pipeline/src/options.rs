@@ -17,6 +17,16 @@ pub struct Options {
     pub sizes: Sizes,
 }
 
+/// Where live lines go, and how.
+#[derive(Clone, Debug, Default)]
+pub struct LiveOptions {
+    pub store: PathBuf,
+    pub zones: Zones,
+    /// Wrote what neither its source nor its path tells a host of: this machine.
+    pub host: Option<String>,
+    pub sizes: Sizes,
+}
+
 /// Who wrote the lines, as far as the user says.
 #[derive(Clone, Debug, Default)]
 pub struct Place {

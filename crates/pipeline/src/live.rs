@@ -1,0 +1,281 @@
+//! Lines that live sources hand over: stored, committed, and the requests in them judged as they go on.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use correlate::notes;
+use correlate::{Baseline, judge_briefly, judge_request};
+use index::{Checkpoint, Reader, SourceId, Writer};
+use ingest::{Delivery, Receipt};
+use model::{Annotation, Line, Outcome, Source, Summary};
+use parse::{Annotator, Knowledge};
+use query::StoreEvidence;
+
+use crate::error::LiveError;
+use crate::first_look::{FirstLook, Text, locate, notes_of};
+use crate::judge::{Lessons, note};
+use crate::options::{LiveOptions, Place};
+use crate::watched::Watched;
+
+/// What somebody who watches wants to know.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// Of a request that failed.
+    pub failed: Summary,
+}
+
+/// What went by since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveReport {
+    pub lines: u64,
+    /// Of text.
+    pub bytes: u64,
+    pub commits: u64,
+    pub failures: u64,
+    /// Requests that are being watched.
+    pub watched: usize,
+}
+
+/// A store that takes what live sources hand over. Knows no clock: whoever drives it says how long it has been running.
+pub struct Live<'a> {
+    options: &'a LiveOptions,
+    knowledge: &'a Knowledge,
+    writer: Writer,
+    /// Files that were read before. A source refers to them by their places.
+    known: Vec<(SourceId, ingest::Checkpoint)>,
+    /// What was stored of streams, by their names.
+    streams: HashMap<String, Stream>,
+    texts: HashMap<TextKey, Text>,
+    look: FirstLook<'a>,
+    /// Of what was appended since the last commit was started.
+    checkpoints: BTreeMap<SourceId, Vec<u8>>,
+    receipts: Vec<Receipt>,
+    uncommitted: usize,
+    /// Of what the commit under way makes durable.
+    committing: Vec<Receipt>,
+    watched: Watched,
+    reader: Reader,
+    baseline: Baseline,
+    lessons: Lessons,
+    report: LiveReport,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum TextKey {
+    File(u64),
+    Stream(String),
+}
+
+/// Lines that come by once, numbered on.
+struct Stream {
+    source: SourceId,
+    lines: u64,
+    state: Vec<u8>,
+}
+
+/// A second's worth, on one processor.
+const MOST_JUDGED: usize = 256;
+
+impl<'a> Live<'a> {
+    pub fn open(options: &'a LiveOptions, knowledge: &'a Knowledge) -> Result<Self, LiveError> {
+        let open = |source| LiveError::Open { source };
+        let mut writer = Writer::open(&options.store, options.sizes.store.clone()).map_err(open)?;
+        let mut known = Vec::new();
+        let mut streams = HashMap::new();
+        for Checkpoint { source, state } in writer.checkpoints() {
+            if let Some(file) = ingest::Checkpoint::from_bytes(state) {
+                known.push((*source, file));
+            } else if let Some(Source { path, .. }) = writer.source(*source) {
+                let lines = writer.last_line(*source);
+                streams.insert(path.clone(), Stream { source: *source, lines, state: state.clone() });
+            }
+        }
+        let reader = Reader::of(&options.store, writer.fresh().map_err(open)?);
+        let remembered = reader.summaries();
+        let mut watched = Watched::new();
+        for (key, bytes) in &remembered {
+            if let Some((request, opening)) = notes::opening_from_bytes(key, bytes) {
+                watched.hear(request, opening, Duration::ZERO);
+            }
+        }
+        let baseline =
+            remembered.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
+        let baseline = baseline.unwrap_or_default();
+        Ok(Self {
+            options,
+            knowledge,
+            writer,
+            known,
+            streams,
+            texts: HashMap::new(),
+            look: FirstLook::new(knowledge),
+            checkpoints: BTreeMap::new(),
+            receipts: Vec::new(),
+            uncommitted: 0,
+            committing: Vec::new(),
+            watched,
+            reader,
+            lessons: Lessons::after(&baseline),
+            baseline,
+            report: LiveReport::default(),
+        })
+    }
+
+    /// The files that were read before: whoever follows files goes on with them, and refers to them by their places.
+    #[must_use]
+    pub fn known_files(&self) -> Vec<ingest::Checkpoint> {
+        self.known.iter().map(|(_, checkpoint)| checkpoint.clone()).collect()
+    }
+
+    /// What a stream's source asked to be remembered; empty at its first start.
+    #[must_use]
+    pub fn state_of(&self, stream: &str) -> Vec<u8> {
+        self.streams.get(stream).map(|stream| stream.state.clone()).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn report(&self) -> LiveReport {
+        LiveReport { watched: self.watched.len(), ..self.report }
+    }
+
+    /// Takes lines. They are found from now on, and durable when their receipt is told.
+    pub fn take(&mut self, delivery: Delivery, now: Duration) -> Result<(), LiveError> {
+        let Delivery { source, batch, place, receipt } = delivery;
+        let (key, state) = match place {
+            ingest::Place::File { text, continues, checkpoint } => {
+                let key = TextKey::File(text);
+                if !self.texts.contains_key(&key) {
+                    let known = continues.and_then(|place| self.known.get(place));
+                    let known = known.map(|(source, checkpoint)| (*source, checkpoint.lines));
+                    self.begin(key.clone(), source, known);
+                }
+                (key, checkpoint.to_bytes())
+            }
+            ingest::Place::Stream { name, state } => {
+                let key = TextKey::Stream(name.clone());
+                if !self.texts.contains_key(&key) {
+                    let known = self.streams.get(&name).map(|stream| (stream.source, stream.lines));
+                    let id = self.begin(key.clone(), Source { path: name.clone(), ..source }, known);
+                    self.streams.entry(name).or_insert(Stream { source: id, lines: 0, state: Vec::new() });
+                }
+                (key, state)
+            }
+        };
+        let Some(text) = self.texts.get_mut(&key) else { return Ok(()) };
+        let (mut lines, mut cut) = (batch.lines, batch.cut);
+        if let TextKey::Stream(name) = &key
+            && let Some(stream) = self.streams.get_mut(name)
+        {
+            lines.iter_mut().for_each(|line| line.number += stream.lines);
+            cut.iter_mut().for_each(|number| *number += stream.lines);
+            stream.lines += lines.len() as u64;
+        }
+        let lines: Vec<(Line, Annotation)> =
+            lines.into_iter().map(|line| self.look.at(line, &cut, text)).collect();
+        let bytes: usize = lines.iter().map(|(line, _)| line.text.len() + 1).sum();
+        self.writer.append(text.id, &lines).map_err(|source| LiveError::Write { source })?;
+        self.report.lines += lines.len() as u64;
+        self.report.bytes += bytes as u64;
+        self.uncommitted += bytes;
+        self.checkpoints.insert(text.id, state);
+        self.receipts.push(receipt);
+        let opened = self.look.take_opened();
+        self.writer.put_summaries(notes_of(&opened));
+        for (request, opening) in opened {
+            self.watched.hear(request, opening, now);
+        }
+        if self.uncommitted >= self.options.sizes.commit_bytes { self.commit() } else { Ok(()) }
+    }
+
+    /// Commits what came, and judges what is to be judged: to be called every second or so.
+    pub fn tick(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
+        self.settle_receipts()?;
+        if self.committing.is_empty() && !self.receipts.is_empty() {
+            self.commit()?;
+        }
+        self.judge(now)
+    }
+
+    /// Makes everything durable. What is still being watched is judged at the next start.
+    pub fn finish(mut self) -> Result<LiveReport, LiveError> {
+        self.commit()?;
+        self.writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
+        self.settle_receipts()?;
+        Ok(self.report())
+    }
+
+    /// A text that was not heard of since the start. `known` are the source that it goes on with and its last line.
+    fn begin(&mut self, key: TextKey, told: Source, known: Option<(SourceId, u64)>) -> SourceId {
+        let usual = Place { host: self.options.host.clone(), ..Place::default() };
+        let mut source = locate(self.knowledge, &told.path, &Place::default());
+        source.host = told.host.or(source.host).or(usual.host);
+        source.service = told.service.or(source.service);
+        source.daemon = told.daemon.or(source.daemon);
+        let id = match known {
+            Some((id, _)) => id,
+            None => self.writer.add_source(&source),
+        };
+        let annotator = Annotator::new(self.options.zones.of(source.host.as_deref()));
+        let mut text = Text { id, source: Arc::new(source), annotator };
+        text.recall(&self.reader, known.map_or(0, |(_, lines)| lines));
+        self.texts.insert(key, text);
+        id
+    }
+
+    fn commit(&mut self) -> Result<(), LiveError> {
+        let state = std::mem::take(&mut self.checkpoints).into_iter();
+        let checkpoints = state.map(|(source, state)| Checkpoint { source, state }).collect();
+        // Ends the commit before this one.
+        self.writer.start_commit(checkpoints).map_err(|source| LiveError::Write { source })?;
+        let before = std::mem::replace(&mut self.committing, std::mem::take(&mut self.receipts));
+        before.into_iter().for_each(Receipt::tell);
+        self.uncommitted = 0;
+        self.report.commits += 1;
+        Ok(())
+    }
+
+    /// Tells the receipts of a commit that has ended.
+    fn settle_receipts(&mut self) -> Result<(), LiveError> {
+        let committing = self.writer.is_committing().map_err(|source| LiveError::Write { source })?;
+        if !committing {
+            self.committing.drain(..).for_each(Receipt::tell);
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
+        let due = self.watched.take_due(now, MOST_JUDGED);
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.reader.renew_with(self.writer.fresh().map_err(|source| LiveError::Write { source })?);
+        let evidence = StoreEvidence::new(&self.reader, self.knowledge);
+        let (mut notes, mut news) = (Vec::new(), Vec::new());
+        let learned = self.baseline.requests;
+        for request in due {
+            let mut case = judge_briefly(&request, &evidence, &self.baseline);
+            let advice = self.watched.judged(&request, &case, now);
+            if !advice.remember && case.trace.outcome == Outcome::Succeeded && self.lessons.next() {
+                case = judge_request(&request, &evidence, &self.baseline);
+                self.baseline.learn_from(&case.trace);
+            }
+            notes.extend(note(&case).filter(|_| advice.remember));
+            if advice.tell {
+                news.extend(Summary::of(&case.trace, &case.verdict).map(|failed| News { failed }));
+            }
+        }
+        if self.baseline.requests != learned {
+            notes.push((notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(&self.baseline)));
+        }
+        self.writer.put_summaries(notes);
+        self.report.failures += news.len() as u64;
+        Ok(news)
+    }
+}
+
+impl std::fmt::Debug for Live<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Live").field("report", &self.report()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! Everything in one process: sources feed one store, until somebody says stop.
+
+use std::time::{Duration, Instant};
+
+use ingest::{
+    Delivery, Journal, JournalSettings, LiveSource, LiveTail, ReadError, Settings, Stdin, Syslog,
+    SyslogSettings, TailSettings,
+};
+use parse::Knowledge;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::LiveError;
+use crate::live::{Live, LiveReport, News};
+use crate::options::LiveOptions;
+
+/// What is listened to.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub files: Option<TailSettings>,
+    pub syslog: Option<SyslogSettings>,
+    pub journal: Option<JournalSettings>,
+    /// The standard input; everything ends when it and all others end.
+    pub stdin: bool,
+}
+
+/// What goes on.
+#[derive(Debug)]
+pub enum Happening<'a> {
+    /// From now on lines are taken; where syslog is listened for, by UDP and TCP.
+    Ready {
+        addresses: Vec<String>,
+    },
+    Failed(&'a News),
+    /// A source ended with an error, the others go on. Or a file could not be read.
+    Trouble(String),
+}
+
+/// Deliveries that wait: each is bounded, and a source that finds no room waits.
+const WAITING: usize = 32;
+const TICK: Duration = Duration::from_millis(500);
+/// So many looks settle what became of a request.
+const LAST_LOOKS: u32 = 3;
+const LONG_ENOUGH: Duration = Duration::from_secs(5);
+
+/// Takes lines until `stop` is cancelled or every source has ended. Sources stop first; what they handed over is stored.
+pub fn up(
+    options: &LiveOptions,
+    sources: Sources,
+    knowledge: &Knowledge,
+    stop: &CancellationToken,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> Result<LiveReport, LiveError> {
+    let mut live = Live::open(options, knowledge)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|source| LiveError::Start { source })?;
+    let (out, mut deliveries) = mpsc::channel(WAITING);
+    let mut running = start(&runtime, sources, &live, &out, stop, tell)?;
+    drop(out);
+    let began = Instant::now();
+    let mut tick = TICK;
+    loop {
+        let wait = tick.saturating_sub(began.elapsed());
+        let next = runtime.block_on(async { tokio::time::timeout(wait, deliveries.recv()).await });
+        match next {
+            Ok(Some(delivery)) => live.take(delivery, began.elapsed())?,
+            Ok(None) => break,
+            Err(_elapsed) => {}
+        }
+        if began.elapsed() >= tick {
+            live.tick(began.elapsed())?.iter().for_each(|news| tell(Happening::Failed(news)));
+            while let Some(ended) = running.tasks.try_join_next() {
+                if let Ok(Err(error)) = ended {
+                    tell(Happening::Trouble(error.to_string()));
+                }
+            }
+            running.tell_problems(tell);
+            tick = began.elapsed() + TICK;
+        }
+    }
+    if !stop.is_cancelled() {
+        // Nothing more will come: as if the time had passed in which it might.
+        for later in 1..=LAST_LOOKS {
+            live.tick(began.elapsed() + LONG_ENOUGH * later)?
+                .iter()
+                .for_each(|news| tell(Happening::Failed(news)));
+        }
+    }
+    live.finish()
+}
+
+/// Sources that were started.
+struct Running {
+    tasks: JoinSet<Result<(), ReadError>>,
+    files: Option<tokio::sync::watch::Receiver<ingest::TailStatus>>,
+    /// What was said of files.
+    told: Vec<String>,
+}
+
+impl Running {
+    /// Files that cannot be read, each once.
+    fn tell_problems(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
+        let Some(files) = &mut self.files else { return };
+        if !files.has_changed().unwrap_or(false) {
+            return;
+        }
+        let problems = files.borrow_and_update().problems.clone();
+        for problem in &problems {
+            if !self.told.contains(problem) {
+                tell(Happening::Trouble(problem.clone()));
+            }
+        }
+        self.told = problems;
+    }
+}
+
+fn start(
+    runtime: &Runtime,
+    sources: Sources,
+    live: &Live<'_>,
+    out: &mpsc::Sender<Delivery>,
+    stop: &CancellationToken,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> Result<Running, LiveError> {
+    let failed = |source| LiveError::Source { source };
+    let mut tasks = JoinSet::new();
+    let _inside = runtime.enter();
+    let mut addresses = Vec::new();
+    let mut files = None;
+    if let Some(settings) = sources.files {
+        let tail = LiveTail::new(settings, live.known_files()).map_err(failed)?;
+        files = Some(tail.status());
+        tasks.spawn(tail.run(out.clone(), stop.clone()));
+    }
+    if let Some(settings) = sources.syslog {
+        let syslog = runtime.block_on(Syslog::bind(settings)).map_err(failed)?;
+        let (udp, tcp) = syslog.addresses();
+        addresses.extend(udp.map(|address| format!("udp {address}")));
+        addresses.extend(tcp.map(|address| format!("tcp {address}")));
+        tasks.spawn(syslog.run(out.clone(), stop.clone()));
+    }
+    if let Some(settings) = sources.journal {
+        let name = Journal::new(settings.clone(), &[]).name();
+        tasks.spawn(Journal::new(settings, &live.state_of(&name)).run(out.clone(), stop.clone()));
+    }
+    if sources.stdin {
+        tasks.spawn(Stdin::new(Settings::default()).run(out.clone(), stop.clone()));
+    }
+    tell(Happening::Ready { addresses });
+    Ok(Running { tasks, files, told: Vec::new() })
+}

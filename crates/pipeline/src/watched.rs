@@ -1,0 +1,135 @@
+//! Which requests are judged when, as their lines come in.
+//!
+//! A request is looked at soon after a line showed it to be worth judging, and again while it goes on. It failed when two
+//! looks one after the other find the same failure and nothing new: until then the next attempt may still succeed.
+
+use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use correlate::Case;
+use correlate::notes::Opening;
+use lru::LruCache;
+use model::{Id, Outcome, Summary};
+
+/// Lines of the same second come from several files.
+const SETTLE: Duration = Duration::from_millis(1500);
+/// A request that was heard of lately may end at any time, one that is silent waits for something.
+const LATELY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_millis(2500);
+const SELDOM: Duration = Duration::from_secs(15);
+/// Late lines may tell more of a failure.
+const AMENDED: Duration = Duration::from_secs(20);
+/// Longer than the time-outs for networks and volumes, times the attempts.
+const GIVEN_UP: Duration = Duration::from_secs(1800);
+
+/// The oldest go first when there are more.
+const MOST_WATCHED: usize = 100_000;
+const MOST_TOLD: NonZeroUsize = NonZeroUsize::new(20_000).expect("not zero");
+
+/// Times are since the program began.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    requests: HashMap<Id, Watch>,
+    due: BTreeSet<(Duration, Id)>,
+    /// The causes of failures that somebody was told of.
+    told: LruCache<Id, Option<String>>,
+}
+
+#[derive(Debug)]
+struct Watch {
+    opening: Opening,
+    heard: Duration,
+    due: Duration,
+    /// How it looked the last time.
+    seen: Option<Look>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    outcome: Outcome,
+    entries: usize,
+    cause: Option<String>,
+}
+
+/// What to do with a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Advice {
+    /// It is not what was remembered.
+    pub(crate) remember: bool,
+    /// A failure that nobody was told of, or of which another cause was told.
+    pub(crate) tell: bool,
+}
+
+impl Watched {
+    pub(crate) fn new() -> Self {
+        Self { requests: HashMap::new(), due: BTreeSet::new(), told: LruCache::new(MOST_TOLD) }
+    }
+
+    /// A line shows the request to be worth judging.
+    pub(crate) fn hear(&mut self, request: Id, opening: Opening, now: Duration) {
+        let due = now + SETTLE;
+        match self.requests.get_mut(&request) {
+            Some(watch) => {
+                watch.opening = opening.min(watch.opening);
+                watch.heard = now;
+                self.due.remove(&(watch.due, request.clone()));
+                watch.due = due;
+            }
+            None => {
+                self.requests.insert(request.clone(), Watch { opening, heard: now, due, seen: None });
+            }
+        }
+        self.due.insert((due, request));
+        while self.requests.len() > MOST_WATCHED
+            && let Some((_, longest)) = self.due.pop_first()
+        {
+            self.requests.remove(&longest);
+        }
+    }
+
+    /// At most `most` requests that are to be judged now: what happened in one place together.
+    pub(crate) fn take_due(&mut self, now: Duration, most: usize) -> Vec<Id> {
+        let due = self.due.iter().take_while(|(due, _)| *due <= now).take(most);
+        let mut due: Vec<(u32, Id)> = due
+            .filter_map(|(_, request)| Some((self.requests.get(request)?.opening.text(), request.clone())))
+            .collect();
+        due.sort();
+        due.into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// A request was judged.
+    pub(crate) fn judged(&mut self, request: &Id, case: &Case, now: Duration) -> Advice {
+        let Some(watch) = self.requests.get_mut(request) else {
+            return Advice { remember: true, tell: false };
+        };
+        let cause = Summary::of(&case.trace, &case.verdict).and_then(|summary| summary.cause);
+        let look = Look { outcome: case.trace.outcome, entries: case.trace.entries.len(), cause };
+        let settled = watch.seen.as_ref() == Some(&look);
+        let failed = settled && look.outcome == Outcome::Failed;
+        let tell = failed && self.told.get(request) != Some(&look.cause);
+        if tell {
+            self.told.put(request.clone(), look.cause.clone());
+        }
+        watch.seen = Some(look);
+        self.due.remove(&(watch.due, request.clone()));
+        let silent = now.saturating_sub(watch.heard);
+        let longest = match case.trace.outcome {
+            Outcome::Succeeded => Duration::ZERO,
+            Outcome::Failed => AMENDED,
+            Outcome::Unfinished => GIVEN_UP,
+        };
+        if settled && silent > longest {
+            self.requests.remove(request);
+        } else {
+            let pause = if silent < LATELY { EVERY } else { SELDOM };
+            watch.due = now + if settled { pause } else { SETTLE };
+            self.due.insert((watch.due, request.clone()));
+        }
+        Advice { remember: !settled, tell }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.requests.len()
+    }
+}
