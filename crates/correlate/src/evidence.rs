@@ -11,6 +11,8 @@ pub trait Evidence {
     /// what logs tell.
     fn told(&self, id: &Id) -> Vec<Arc<Event>>;
 
-    /// Events that may explain a failure without naming it: at ERROR or above, and those known to matter at any level.
-    fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>>;
+    /// Events that may explain a failure without naming it: those known to matter beyond the request that logged them, at
+    /// any level; and what was said at ERROR or above on one of these hosts, or on a host that its source does not tell.
+    /// Bounded by the implementation.
+    fn troubles(&self, range: TimeRange, hosts: &[String]) -> Vec<Arc<Event>>;
 }

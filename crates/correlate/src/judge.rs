@@ -151,7 +151,8 @@ fn without_bystanders(events: Vec<(Arc<Event>, Link)>, verdict: &Verdict) -> Vec
 fn add_troubles(gathered: &mut Gathered, evidence: &impl Evidence) {
     let Some(window) = gathered.window else { return };
     let hosts: Vec<String> = gathered.hosts().into_iter().map(str::to_owned).collect();
-    for event in evidence.troubles(window.widened(TROUBLE_SECONDS_BEFORE, TROUBLE_SECONDS_AFTER)) {
+    let around = window.widened(TROUBLE_SECONDS_BEFORE, TROUBLE_SECONDS_AFTER);
+    for event in evidence.troubles(around, &hosts) {
         let of_another = event.context.request.is_some() && !event.context.anonymous;
         let near_host = event.host.as_ref().is_some_and(|host| hosts.contains(host));
         let reach = event

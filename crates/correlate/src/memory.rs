@@ -55,7 +55,8 @@ impl Evidence for Memory {
         events
     }
 
-    fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
+    /// All of them: they are parsed already.
+    fn troubles(&self, range: TimeRange, _: &[String]) -> Vec<Arc<Event>> {
         let troubles = self.troubles.read().unwrap_or_else(PoisonError::into_inner);
         troubles.range(range.start..=range.end).flat_map(|(_, events)| events.iter().cloned()).collect()
     }

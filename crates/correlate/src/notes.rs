@@ -172,9 +172,9 @@ mod tests {
         };
         let key = request_key(&summary.request);
         assert_eq!(opening_from_bytes(&key, &summary_to_bytes(&summary)), None);
-        assert_eq!(summary_from_bytes(&key, &opening_to_bytes(summary.start)), None);
-        let opening = Some((summary.request.clone(), summary.start));
-        assert_eq!(opening_from_bytes(&key, &opening_to_bytes(summary.start)), opening);
+        assert_eq!(summary_from_bytes(&key, &opening_to_bytes(&Opening::new(summary.start, 7))), None);
+        let opening = Some((summary.request.clone(), Opening::new(summary.start, 7)));
+        assert_eq!(opening_from_bytes(&key, &opening_to_bytes(&Opening::new(summary.start, 7))), opening);
         assert_eq!(summary_from_bytes(&key, &summary_to_bytes(&summary)), Some(summary));
         assert_eq!(summary_from_bytes(BASELINE_KEY, b"{}"), None);
         let baseline = Baseline { requests: 2, seen: [(TemplateId(u64::MAX), 1), (TemplateId(3), 2)].into() };

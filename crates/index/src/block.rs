@@ -287,7 +287,13 @@ fn place_of(format: &'static str, formats: &mut Vec<&'static str>) -> u64 {
 pub(crate) fn decode(bytes: &[u8], first: u64, count: usize, formats: &[&'static str]) -> Option<Rows> {
     let from = &mut Decoder::new(bytes);
     let mut number = first;
-    let mut rows = Rows::default();
+    // Each row takes more than a byte: what is longer is no block.
+    let room = count.min(bytes.len());
+    let mut rows = Rows {
+        numbers: Vec::with_capacity(room),
+        annotations: Vec::with_capacity(room),
+        ends: Vec::with_capacity(room),
+    };
     for _ in 0..count {
         number = number.checked_add(from.number()?)?;
         rows.numbers.push(number);
@@ -298,10 +304,10 @@ pub(crate) fn decode(bytes: &[u8], first: u64, count: usize, formats: &[&'static
         end = end.checked_add(length)?.checked_add(usize::from(row > 0))?;
         rows.ends.push(end);
     }
-    let flags: Vec<u8> = (0..count).map(|_| from.byte()).collect::<Option<_>>()?;
+    let flags = from.take(count)?;
     let unit = from.signed()?;
     let mut time = 0_i64;
-    for flag in flags {
+    for &flag in flags {
         let mut annotation = Annotation {
             severity: *Severity::ALL.get(usize::from(flag & 7))?,
             defect: usize::from(flag >> 4 & 7).checked_sub(1).and_then(|at| DEFECTS.get(at).cloned()),

@@ -56,7 +56,7 @@ pub use fresh::Fresh;
 pub use histogram::{CountFilter, Dimension, Pattern, Value};
 pub use manifest::{Checkpoint, SourceId};
 pub use query::{Field, Query};
-pub use reader::{Place, Reader, Stats, StoredEvent};
+pub use reader::{Near, Place, Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
 pub use verify::{Holdings, holdings, verify};
 pub use words::stamp_length;

@@ -30,6 +30,17 @@ pub struct Place {
     pub head: u64,
 }
 
+/// An event that stands near in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Near {
+    pub place: Place,
+    pub source: Arc<Source>,
+    /// A line of it is.
+    pub notable: bool,
+    /// Of its last line that stands there.
+    pub time: Timestamp,
+}
+
 /// A head line and the lines that continue it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -136,42 +147,44 @@ impl Reader {
         range: TimeRange,
         min_severity: Severity,
     ) -> Vec<StoredEvent> {
-        self.events(self.places_near(host, range, min_severity), range)
-    }
-
-    /// Where the events stand that [`Self::events_near`] gives; some may turn out to lie outside of the range.
-    pub fn places_near(
-        &self,
-        host: Option<&str>,
-        range: TimeRange,
-        min_severity: Severity,
-    ) -> BTreeSet<Place> {
-        let view = self.view();
-        let levels = !(level_bit(min_severity) - 1);
-        let elsewhere = |source: SourceId| {
-            let told = view.source(source).and_then(|source| source.host.as_ref());
+        let elsewhere = |source: &Source| {
+            let told = source.host.as_ref();
             host.is_some_and(|host| told.is_some_and(|other| !other.eq_ignore_ascii_case(host)))
         };
-        let mut places = BTreeSet::new();
+        let places = self.places_near(range, min_severity).into_iter();
+        let near = places.filter(|near| !elsewhere(&near.source));
+        self.events(near.map(|near| near.place).collect(), range)
+    }
+
+    /// Where events stand in this stretch of time that are notable, or at this level or a higher one, in order; some may
+    /// turn out to lie outside of the range.
+    pub fn places_near(&self, range: TimeRange, min_severity: Severity) -> Vec<Near> {
+        let view = self.view();
+        let levels = !(level_bit(min_severity) - 1);
+        let mut places: BTreeMap<Place, (bool, Timestamp)> = BTreeMap::new();
         for segment in overlapping(&view, range) {
             for (number, entry) in self.entries(segment, Wanted { range, levels }) {
-                if elsewhere(entry.source) {
-                    continue;
-                }
                 let found = Found { segment, number, entry, dead_from: view.dead_from(segment, &entry) };
                 let Some(block) = self.block(&found) else { continue };
                 for (row, annotation) in block.rows.annotations.iter().enumerate() {
-                    let in_range = annotation.timestamp.is_some_and(|time| range.contains(time));
+                    let Some(time) = annotation.timestamp.filter(|time| range.contains(*time)) else {
+                        continue;
+                    };
                     if (annotation.severity >= min_severity || annotation.notable)
-                        && in_range
                         && block.rows.numbers[row] < found.dead_from
                     {
-                        places.insert(Place { source: entry.source, head: block.rows.head(row) });
+                        let place = Place { source: entry.source, head: block.rows.head(row) };
+                        let (notable, last) = places.entry(place).or_insert((false, time));
+                        *notable |= annotation.notable;
+                        *last = time.max(*last);
                     }
                 }
             }
         }
-        places
+        let near = |(place, (notable, time)): (Place, (bool, Timestamp))| {
+            Some(Near { place, notable, time, source: Arc::clone(view.source(place.source)?) })
+        };
+        places.into_iter().filter_map(near).collect()
     }
 
     /// The event at a place, with all its lines.

@@ -421,7 +421,7 @@ fn a_store_that_cannot_be_opened_says_what_to_do() {
     let good = fs::read(&manifest).unwrap();
     fs::write(&manifest, [b"culprit store 99\n".as_slice(), b"who knows"].concat()).unwrap();
     let refused = format!(
-        "the store `{shown}` has format 99, this program reads format 3; \
+        "the store `{shown}` has format 99, this program reads format 4; \
          use the version that wrote it, or remove the folder and import again"
     );
     assert_eq!(message(Reader::open(&store)), refused);

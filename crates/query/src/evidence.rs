@@ -1,10 +1,11 @@
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use correlate::Evidence;
-use index::{Place, Reader};
+use index::{Near, Place, Reader};
 use lru::LruCache;
 use model::{Annotation, Event, Id, Severity, TimeRange, Timestamp};
 use parse::Knowledge;
@@ -16,14 +17,17 @@ pub struct StoreEvidence<'a> {
     knowledge: &'a Knowledge,
     /// One answer asks for the same event through many ids, and one request after the other for the same neighbours.
     parsed: RefCell<LruCache<Place, Arc<Event>>>,
-    /// What went wrong anywhere in a minute: everything that failed about then asks for it.
-    troubles: RefCell<LruCache<i64, Arc<[Arc<Event>]>>>,
+    /// Where something went wrong in a minute: everything that failed about then asks for it.
+    troubles: RefCell<LruCache<i64, Arc<[Near]>>>,
 }
 
 /// More events than one answer looks at; about 60 MB of them.
 const MOST_PARSED: NonZeroUsize = NonZeroUsize::new(24 << 10).expect("not zero");
 /// Minutes whose troubles are kept. Longer stretches of time are looked up as a whole.
 const MOST_MINUTES: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
+/// Of what is known to matter and was said on hosts that the request did not touch, the last: a large cloud has hundreds
+/// of such lines in three minutes, and each may stand in another block.
+const MOST_ELSEWHERE: usize = 96;
 const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 
 impl<'a> StoreEvidence<'a> {
@@ -56,19 +60,19 @@ impl<'a> StoreEvidence<'a> {
         Some(event)
     }
 
-    fn troubles_of(&self, minute: i64) -> Arc<[Arc<Event>]> {
+    fn troubles_of(&self, minute: i64) -> Arc<[Near]> {
         if let Some(known) = self.troubles.borrow_mut().get(&minute) {
             return Arc::clone(known);
         }
         let start = Timestamp::from_nanos(minute.saturating_mul(NANOS_PER_MINUTE));
         let end = Timestamp::from_nanos(start.nanos().saturating_add(NANOS_PER_MINUTE - 1));
-        let found: Arc<[Arc<Event>]> = self.troubles_in(TimeRange { start, end }).into();
+        let found: Arc<[Near]> = self.troubles_in(TimeRange { start, end }).into();
         self.troubles.borrow_mut().put(minute, Arc::clone(&found));
         found
     }
 
-    fn troubles_in(&self, range: TimeRange) -> Vec<Arc<Event>> {
-        self.events(self.reader.places_near(None, range, Severity::Error), range)
+    fn troubles_in(&self, range: TimeRange) -> Vec<Near> {
+        self.reader.places_near(range, Severity::Error)
     }
 }
 
@@ -86,17 +90,23 @@ impl Evidence for StoreEvidence<'_> {
         self.events(self.reader.places_with(id, TimeRange::ALL, brief), TimeRange::ALL)
     }
 
-    fn troubles(&self, range: TimeRange) -> Vec<Arc<Event>> {
+    fn troubles(&self, range: TimeRange, hosts: &[String]) -> Vec<Arc<Event>> {
         let (first, last) = (minute_of(range.start), minute_of(range.end));
+        let mut near = Vec::new();
         if last.saturating_sub(first).unsigned_abs() >= MOST_MINUTES.get() as u64 {
-            return self.troubles_in(range);
+            near = self.troubles_in(range);
+        } else {
+            for minute in first..=last {
+                near.extend(
+                    self.troubles_of(minute).iter().filter(|near| range.contains(near.time)).cloned(),
+                );
+            }
         }
-        let mut troubles = Vec::new();
-        for minute in first..=last {
-            let all = self.troubles_of(minute);
-            let inside = |event: &&Arc<Event>| event.timestamp.is_some_and(|time| range.contains(time));
-            troubles.extend(all.iter().filter(inside).cloned());
-        }
-        troubles
+        let here = |near: &Near| near.source.host.as_ref().is_none_or(|host| hosts.contains(host));
+        let (here, mut elsewhere): (Vec<Near>, Vec<Near>) = near.into_iter().partition(here);
+        elsewhere.retain(|near| near.notable);
+        elsewhere.sort_by_key(|near| Reverse((near.time, near.place)));
+        elsewhere.truncate(MOST_ELSEWHERE);
+        self.events(here.iter().chain(&elsewhere).map(|near| near.place).collect(), range)
     }
 }
