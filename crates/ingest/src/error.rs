@@ -22,6 +22,8 @@ pub enum ReadError {
     Archive { path: String, source: io::Error },
     #[error("archives inside `{path}` are nested more than {limit} deep; unpack it and import the folder")]
     TooDeep { path: String, limit: usize },
+    #[error("failed to read the notifications of cluster `{cluster}`")]
+    Broker { cluster: String, source: crate::amqp::BrokerError },
 }
 
 impl ReadError {
@@ -36,6 +38,7 @@ impl ReadError {
             | Self::Read { path, .. }
             | Self::Archive { path, .. }
             | Self::TooDeep { path, .. } => path.clone(),
+            Self::Broker { cluster, .. } => format!("amqp/{cluster}"),
         }
     }
 

@@ -4,6 +4,9 @@
 //! archive: [`Input::read`] visits each as a [`Reader`], which first says what is new in it ([`Reader::resume`]) and
 //! then yields bounded batches of lines.
 //!
+//! What never ends is a [`LiveSource`]: it hands over each batch as a [`Delivery`], with the place to go on from and a
+//! receipt for what is durable. [`amqp`] reads the notifications of brokers.
+//!
 //! Invariant: a text is known by its content, never by its name alone. The same lines are read once, whatever has
 //! since been renamed, compressed or appended.
 
@@ -16,6 +19,8 @@ mod identity;
 mod reader;
 
 mod delivery;
+
+pub mod amqp;
 
 mod error;
 
