@@ -77,11 +77,7 @@ impl Feed {
 
     /// Reads until the session is over.
     pub(super) async fn run(mut self, session: Arc<Session>) -> Self {
-        while let Err(error) = self.read(&session).await {
-            if !session.connection.status().connected() {
-                session.lost(error);
-                break;
-            }
+        while let Err(error) = session.unless_lost(self.read(&session).await) {
             session.reports.send(Report::Trouble(error));
             let pause = tokio::time::sleep(self.pauses.next());
             if session.over.run_until_cancelled(pause).await.is_none() {
@@ -115,17 +111,26 @@ impl Feed {
             unsettled: Unsettled::default(),
         };
         let ended = reading.go_on().await;
-        reading.part(!matches!(ended, Err(BrokerError::NotStored { .. }))).await;
+        let in_order = !matches!(ended, Err(BrokerError::NotStored { .. }));
+        // Others shall not wait with it.
+        let ended = session.unless_lost(ended);
+        reading.part(in_order).await;
         ended
     }
 }
 
 impl Session {
-    /// Every feed notices; one of them says it.
-    fn lost(&self, error: BrokerError) {
-        if !self.over.is_cancelled() {
-            self.reports.send(Report::Trouble(error.as_lost(&self.node)));
-            self.over.cancel();
+    /// Without the connection nothing else is worth to be said. Every feed notices; one of them says it.
+    fn unless_lost(&self, ended: Result<(), BrokerError>) -> Result<(), BrokerError> {
+        match ended {
+            Err(error) if !self.connection.status().connected() => {
+                if !self.over.is_cancelled() {
+                    self.reports.send(Report::Trouble(error.as_lost(&self.node)));
+                    self.over.cancel();
+                }
+                Ok(())
+            }
+            ended => ended,
         }
     }
 }
