@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::tls::advice;
 use super::url::Node;
 
 /// What is wrong with a broker or with what is wanted from it. Each message says what to change; none holds a password.
@@ -33,7 +35,9 @@ pub enum BrokerError {
     #[error("`{name}` is no name that a certificate can have; set the server name")]
     TlsName { name: String },
     #[error("failed to agree on TLS with broker {node}; {advice}")]
-    Tls { node: String, advice: &'static str, source: io::Error },
+    Tls { node: String, advice: &'static str, source: Arc<io::Error> },
+    #[error("broker {node} closed the connection at once; it may want a client certificate that it knows")]
+    TlsClosed { node: String, source: lapin::Error },
     #[error("lost broker {node}; what it was not told to forget comes again")]
     Lost { node: String, source: lapin::Error },
 
@@ -99,6 +103,15 @@ impl BrokerError {
     pub(super) fn of_opening(node: &Node, virtual_host: &str, source: lapin::Error) -> Self {
         let (place, user) = (node.to_string(), node.user().to_owned());
         let (virtual_host, text) = (virtual_host.to_owned(), source.to_string());
+        // A broker that wants a certificate says so after the handshake, in answer to our first words.
+        if let lapin::ErrorKind::IOError(cause) = source.kind() {
+            match advice(cause) {
+                Some(advice) => return Self::Tls { node: place, advice, source: Arc::clone(cause) },
+                // It closes the connection too; who comes too late hears that only.
+                None if node.tls => return Self::TlsClosed { node: place, source },
+                None => {}
+            }
+        }
         match code_of(&source) {
             Some(code::ACCESS_REFUSED) => Self::Login { node: place, user, source },
             Some(code::NOT_ALLOWED) if text.contains("not found") => {

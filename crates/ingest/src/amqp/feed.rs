@@ -39,6 +39,8 @@ pub(super) struct Feed {
     stream: String,
     seen: Seen,
     pauses: Pauses,
+    /// The same trouble at every attempt is said once.
+    said: String,
 }
 
 /// One connection, shared by all feeds of a cluster.
@@ -72,17 +74,17 @@ impl Feed {
     ) -> Self {
         let stream = format!("amqp/{}/{}", cluster.name, subscription.name());
         let seen = Seen::recall(&state(&stream), cluster.prefetch);
-        Self { subscription, stream, seen, pauses: Pauses::new(&cluster.retry) }
+        Self { subscription, stream, seen, pauses: Pauses::new(&cluster.retry), said: String::new() }
     }
 
     /// Reads until the session is over.
     pub(super) async fn run(mut self, session: Arc<Session>) -> Self {
-        while let Err(error) = session.unless_lost(self.read(&session).await) {
-            session.reports.send(Report::Trouble(error));
-            let pause = tokio::time::sleep(self.pauses.next());
-            if session.over.run_until_cancelled(pause).await.is_none() {
-                break;
+        while !session.over.is_cancelled() {
+            if let Err(error) = self.read(&session).await {
+                self.tell(&session, error);
             }
+            let pause = tokio::time::sleep(self.pauses.next());
+            session.over.run_until_cancelled(pause).await;
         }
         self
     }
@@ -95,6 +97,7 @@ impl Feed {
         session.reports.extend(remark.map(Report::Trouble));
         session.reports.send(Report::Reading { stream: self.stream.clone() });
         self.pauses.reset();
+        self.said.clear();
         self.seen.reopen();
 
         let mut look = tokio::time::interval(session.cluster.look);
@@ -112,25 +115,32 @@ impl Feed {
         };
         let ended = reading.go_on().await;
         let in_order = !matches!(ended, Err(BrokerError::NotStored { .. }));
-        // Others shall not wait with it.
-        let ended = session.unless_lost(ended);
+        // To part can take as long as a commit.
+        if let Err(error) = ended {
+            reading.feed.tell(session, error);
+        }
         reading.part(in_order).await;
-        ended
+        Ok(())
+    }
+
+    fn tell(&mut self, session: &Session, error: BrokerError) {
+        if !session.connection.status().connected() {
+            return session.lost(error);
+        }
+        let text = error.to_string();
+        if text != self.said {
+            session.reports.send(Report::Trouble(error));
+            self.said = text;
+        }
     }
 }
 
 impl Session {
     /// Without the connection nothing else is worth to be said. Every feed notices; one of them says it.
-    fn unless_lost(&self, ended: Result<(), BrokerError>) -> Result<(), BrokerError> {
-        match ended {
-            Err(error) if !self.connection.status().connected() => {
-                if !self.over.is_cancelled() {
-                    self.reports.send(Report::Trouble(error.as_lost(&self.node)));
-                    self.over.cancel();
-                }
-                Ok(())
-            }
-            ended => ended,
+    fn lost(&self, error: BrokerError) {
+        if !self.over.is_cancelled() {
+            self.reports.send(Report::Trouble(error.as_lost(&self.node)));
+            self.over.cancel();
         }
     }
 }

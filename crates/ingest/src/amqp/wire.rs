@@ -46,7 +46,7 @@ async fn secured(node: &Node, tls: &Tls, stream: TcpStream) -> Result<Box<dyn Du
     let config = config.expect("reading certificates does not panic")?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     let stream = handshake.map_err(|source| match advice(&source) {
-        Some(advice) => BrokerError::Tls { node: node.to_string(), advice, source },
+        Some(advice) => BrokerError::Tls { node: node.to_string(), advice, source: Arc::new(source) },
         None => BrokerError::Unreachable { node: node.to_string(), source },
     })?;
     Ok(Box::new(stream))

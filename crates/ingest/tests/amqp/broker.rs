@@ -163,7 +163,7 @@ fn configuration(folder: &Path, port: u16, tls_port: u16, certificates: &Certifi
          listeners.ssl.1 = 127.0.0.1:{tls_port}\n\
          ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
          ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n\
-         auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = EXTERNAL\nssl_cert_login_from = common_name\n\
+         auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\nauth_mechanisms.3 = EXTERNAL\nssl_cert_login_from = common_name\n\
          load_definitions = {}\n",
         certificates.ca.display(),
         certificates.server.0.display(),

@@ -258,7 +258,8 @@ async fn only_queues_that_nobody_reads_are_drained() {
     // Somebody comes while we drain: we step back.
     let channel = broker.channel("draining").await;
     let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-    channel.basic_consume("notifications.info".into(), "later".into(), options, arguments).await.unwrap();
+    let later = channel.basic_consume("notifications.info".into(), "later".into(), options, arguments).await;
+    let _reads_until_it_is_dropped = later.unwrap();
     running.trouble_with(refusal).await;
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let consumers = async || {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for a broker on a busy machine; nothing takes as long when all is well.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(crate) struct Store {
@@ -89,9 +89,8 @@ impl Running {
 
     /// So many more streams are read.
     pub(crate) async fn reads(&mut self, streams: usize) {
-        while self.reading < streams {
-            self.report().await;
-        }
+        let what = format!("{streams} more streams are read");
+        self.reports_until(&what, |running| running.reading >= streams).await;
         self.reading -= streams;
     }
 
@@ -108,19 +107,16 @@ impl Running {
     }
 
     pub(crate) async fn trouble(&mut self) -> String {
-        while self.troubles.is_empty() {
-            self.report().await;
-        }
+        self.reports_until("a trouble", |running| !running.troubles.is_empty()).await;
         self.troubles.remove(0)
     }
 
     pub(crate) async fn trouble_with(&mut self, text: &str) {
-        loop {
-            let trouble = self.trouble().await;
-            if trouble.contains(text) {
-                return;
-            }
-        }
+        let said = |running: &mut Self| {
+            let found = running.troubles.iter().position(|trouble| trouble.contains(text));
+            found.map(|found| running.troubles.drain(..=found)).is_some()
+        };
+        self.reports_until(text, said).await;
     }
 
     /// Why the source ended, with all causes.
@@ -152,9 +148,15 @@ impl Running {
         assert!(self.task.await.unwrap_err().is_cancelled());
     }
 
-    async fn report(&mut self) {
-        let report = timeout(PATIENCE, self.reports.recv()).await.expect("it says nothing");
-        self.note(report.expect("the source ended"));
+    async fn reports_until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
+        let reporting = async {
+            while !holds(self) {
+                let report = self.reports.recv().await;
+                self.note(report.expect("the source ended"));
+            }
+        };
+        let in_time = timeout(PATIENCE, reporting).await.is_ok();
+        assert!(in_time, "it never comes to `{what}`, but {:?}", self.troubles);
     }
 
     fn note(&mut self, report: Report) {
