@@ -15,23 +15,42 @@ pub fn request_key(request: &Id) -> Vec<u8> {
     [REQUEST_KEY, request.to_string().as_bytes()].concat()
 }
 
-/// A request that is known by its key, and not judged yet; when it was opened.
-#[derive(Serialize, Deserialize)]
-struct StoredOpening {
+/// A request that is known by its key, and not judged yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Opening {
+    /// Nanoseconds since 1970.
     opened: i64,
+    /// A number for the text that it was opened in: what happens in one cell or on one host is judged together.
+    text: u32,
+}
+
+impl Opening {
+    #[must_use]
+    pub const fn new(opened: Timestamp, text: u32) -> Self {
+        Self { opened: opened.nanos(), text }
+    }
+
+    #[must_use]
+    pub const fn opened(&self) -> Timestamp {
+        Timestamp::from_nanos(self.opened)
+    }
+
+    #[must_use]
+    pub const fn text(&self) -> u32 {
+        self.text
+    }
 }
 
 #[must_use]
-pub fn opening_to_bytes(opened: Timestamp) -> Vec<u8> {
-    serde_json::to_vec(&StoredOpening { opened: opened.nanos() }).expect("a number is JSON")
+pub fn opening_to_bytes(opening: &Opening) -> Vec<u8> {
+    serde_json::to_vec(opening).expect("numbers are JSON")
 }
 
-/// The request under this key, and when it was opened, if it is not judged yet.
+/// The request under this key, and how it was opened, if it is not judged yet.
 #[must_use]
-pub fn opening_from_bytes(key: &[u8], bytes: &[u8]) -> Option<(Id, Timestamp)> {
+pub fn opening_from_bytes(key: &[u8], bytes: &[u8]) -> Option<(Id, Opening)> {
     let request = Id::parse(std::str::from_utf8(key.strip_prefix(REQUEST_KEY)?).ok()?)?;
-    let stored: StoredOpening = serde_json::from_slice(bytes).ok()?;
-    Some((request, Timestamp::from_nanos(stored.opened)))
+    Some((request, serde_json::from_slice(bytes).ok()?))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -68,6 +68,15 @@ impl Draft {
         self.rows.ends.push(self.text.len());
     }
 
+    /// An empty one, in the same memory.
+    pub(crate) fn emptied(mut self) -> Self {
+        self.rows.numbers.clear();
+        self.rows.annotations.clear();
+        self.rows.ends.clear();
+        self.text.clear();
+        self
+    }
+
     fn pop(&mut self) {
         self.rows.numbers.pop();
         self.rows.annotations.pop();
@@ -117,7 +126,7 @@ impl Block {
     /// The rows that name the id, in order. Needs the text.
     pub(crate) fn rows_with(&self, id: &Id) -> Vec<usize> {
         // To read all ids of a block costs as much as to look for one a few times.
-        const FEW: usize = 3;
+        const FEW: usize = 2;
         if self.asked.fetch_add(1, Ordering::Relaxed) < FEW {
             self.search(id)
         } else {

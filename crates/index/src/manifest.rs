@@ -16,6 +16,12 @@ pub struct SourceId(pub(crate) u32);
 impl SourceId {
     /// Of what belongs to none any more.
     pub(crate) const NONE: Self = Self(u32::MAX);
+
+    /// For whoever wants to bring sources into some order.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// How far a source was read, in the words of whoever reads it.

@@ -265,15 +265,14 @@ impl WordsWriter {
     /// for a block: lines of a block resemble each other.
     fn add_line(&mut self, line: &[u8], ids: &mut Vec<u64>) {
         let mut start = 0;
-        for end in memchr::memchr_iter(b' ', line).chain([line.len()]) {
-            let piece = &line[start..end];
-            start = end + 1;
-            let hash = hash(piece, self.block.into());
+        while start < line.len() {
+            let (end, hash) = piece_at(line, start, self.block.into());
             let [low, high, ..] = hash.to_le_bytes();
             let slot = &mut self.recent[usize::from(u16::from_le_bytes([low, high])) % RECENT];
             if std::mem::replace(slot, hash) != hash {
-                self.add_piece(piece, ids);
+                self.add_piece(&line[start..end], ids);
             }
+            start = end + 1;
         }
     }
 
@@ -339,8 +338,27 @@ fn hash_in_lower_case(word: &[u8]) -> u64 {
     fold(word, word.len() as u64, lower_case)
 }
 
-fn hash(text: &[u8], seed: u64) -> u64 {
-    fold(text, seed << 32 ^ text.len() as u64, |bytes| bytes)
+/// Where what begins at `start` ends, before a space or at the end of the line, and its hash. The topmost bits of the
+/// last chunk, which has at most seven bytes, tell its length.
+fn piece_at(line: &[u8], start: usize, seed: u64) -> (usize, u64) {
+    let (mut at, mut hash) = (start, seed << 32);
+    while let Some(chunk) = line.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let bytes = u64::from_le_bytes(*chunk);
+        let without_spaces = bytes ^ (u64::from(b' ') * EACH);
+        // The lowest of the bits that are set tells the first byte that is zero.
+        let zeros = without_spaces.wrapping_sub(EACH) & !without_spaces & (0x80 * EACH);
+        if zeros != 0 {
+            let bits = zeros.trailing_zeros() & !7;
+            let length = bits as usize / 8;
+            return (at + length, mix(hash ^ bytes & !(u64::MAX << bits) ^ u64::from(bits) << 56));
+        }
+        hash = mix(hash ^ bytes);
+        at += 8;
+    }
+    let rest = line.get(at..).unwrap_or_default();
+    let length = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+    let last = rest.iter().take(length).rev().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    (at + length, mix(hash ^ last ^ (length as u64) << 59))
 }
 
 fn fold(text: &[u8], seed: u64, each: impl Fn(u64) -> u64) -> u64 {
@@ -357,9 +375,11 @@ fn mix(value: u64) -> u64 {
     u64::try_from(low ^ high).expect("both halves have 64 bits")
 }
 
+/// One in each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
 /// ASCII letters of eight bytes at once. A byte plus 0x3f passes 0x80 from `A` on, plus 0x25 after `Z`.
 fn lower_case(bytes: u64) -> u64 {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     let low = bytes & (0x7f * EACH);
     let capital = (low + 0x3f * EACH) & !(low + 0x25 * EACH) & !bytes & (0x80 * EACH);
     bytes | capital >> 2
@@ -475,6 +495,29 @@ fn drain(postings: &mut impl DocSet) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_its_spaces_and_equal_pieces_have_equal_hashes() {
+        let lines: [&[u8]; 6] = [
+            b"a bb ccc 8letters 8letters bb ninenine9 and-much-longer-than-that a",
+            b" two  spaces ",
+            b"",
+            b" ",
+            b"8letters",
+            "\0 \0\0 é\u{a0} a\0 \u{1f} !".as_bytes(),
+        ];
+        let (mut of_piece, mut of_hash) = (HashMap::new(), HashMap::new());
+        for line in lines {
+            let mut start = 0;
+            for piece in line.split(|byte| *byte == b' ') {
+                let (end, hash) = piece_at(line, start, 7);
+                assert_eq!(line[start..end], *piece);
+                assert_eq!(*of_piece.entry(piece).or_insert(hash), hash, "{piece:?}");
+                assert_eq!(*of_hash.entry(hash).or_insert(piece), piece);
+                start = end + 1;
+            }
+        }
+    }
 
     #[test]
     fn a_line_is_cut_into_ids_words_and_compounds() {

@@ -44,6 +44,8 @@ pub struct Writer {
     committed: BTreeSet<u64>,
     drafts: BTreeMap<SourceId, DayDraft>,
     draft_bytes: usize,
+    /// Drafts that were written: to fill their memory again is cheaper than to ask for new.
+    spare: Vec<Draft>,
     /// By day.
     open: BTreeMap<i64, SegmentWriter>,
     /// Of the last block of each source.
@@ -57,7 +59,6 @@ pub struct Writer {
 }
 
 /// Lines of one source and one day that wait until they fill a block.
-#[derive(Default)]
 struct DayDraft {
     /// None as long as no line has a time.
     day: Option<i64>,
@@ -66,6 +67,9 @@ struct DayDraft {
 
 /// So many files of summaries are put together into one.
 const MAX_SUMMARY_FILES: usize = 8;
+
+/// Of drafts that wait to be filled again: a few megabytes.
+const MAX_SPARE: usize = 4;
 
 /// So many days are written at a time, and so many bytes of text wait in their segments. Files are imported one after
 /// the other, and each may tell of many days.
@@ -104,6 +108,7 @@ impl Writer {
             manifest,
             drafts: BTreeMap::new(),
             draft_bytes: 0,
+            spare: Vec::new(),
             open: BTreeMap::new(),
             days: BTreeMap::new(),
             summaries: BTreeMap::new(),
@@ -143,7 +148,10 @@ impl Writer {
             if self.drafts.get(&source).is_some_and(|draft| draft.day.is_some() && draft.day < day) {
                 self.write_draft(source)?;
             }
-            let DayDraft { day: known, draft } = self.drafts.entry(source).or_default();
+            let DayDraft { day: known, draft } = self.drafts.entry(source).or_insert_with(|| DayDraft {
+                day: None,
+                draft: Arc::new(self.spare.pop().unwrap_or_default()),
+            });
             *known = known.or(day);
             let draft = Arc::make_mut(draft);
             self.draft_bytes -= draft.text.len();
@@ -325,6 +333,11 @@ impl Writer {
         segment.add(source, &draft, &mut self.manifest.formats)?;
         if let Some(half) = before.counted.filter(|_| comes_again) {
             segment.take_back(half);
+        }
+        if self.spare.len() < MAX_SPARE
+            && let Ok(draft) = Arc::try_unwrap(draft)
+        {
+            self.spare.push(draft.emptied());
         }
         if segment.raw >= self.options.segment_bytes {
             self.finish_segment(day)?;

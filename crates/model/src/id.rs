@@ -21,32 +21,41 @@ impl Uuid {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.as_bytes();
         match text.len() {
-            36 if text[8] == b'-' && text[13] == b'-' && text[18] == b'-' && text[23] == b'-' => {
-                hex_value(text)
-            }
-            32 => hex_value(text),
+            36 => dashed(text),
+            32 => hex_value(text, PLAIN),
             _ => None,
         }
     }
 }
 
-/// The value of 32 hex digits and any number of dashes; `None` when anything else is there.
-fn hex_value(text: &[u8]) -> Option<Uuid> {
-    let mut value = 0_u128;
-    let mut digits = 0;
-    for &byte in text {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            b'-' => continue,
-            _ => return None,
-        };
-        value = value << 4 | u128::from(digit);
-        digits += 1;
+/// The value of 32 hex digits that stand in pairs at these places.
+fn hex_value(text: &[u8], pairs: [usize; 16]) -> Option<Uuid> {
+    let mut bytes = [0; 16];
+    let mut seen = 0;
+    for (byte, at) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = (HEX_DIGITS[usize::from(text[at])], HEX_DIGITS[usize::from(text[at + 1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 0xf;
     }
-    (digits == 32).then_some(Uuid(value))
+    (seen <= 0xf).then(|| Uuid(u128::from_be_bytes(bytes)))
 }
+
+/// Of `8-4-4-4-12`.
+const DASHED: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const PLAIN: [usize; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+
+const NO_DIGIT: u8 = 0xff;
+const HEX_DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        digits[digit as usize] = value;
+        digits[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    digits
+};
 
 /// With dashes.
 impl fmt::Display for Uuid {
@@ -290,22 +299,47 @@ pub struct ScannedId {
 /// Visits every id-shaped token: UUIDs with dashes, runs of exactly 32 hex digits, `instance-%08x` domain names,
 /// network devices of ports (`tap`, `qvo`, `qvb`, `qbr`, `qvm`, `qr-`, `qg-`, `ha-` and 11 characters; all read as
 /// `tap…`), and MAC addresses. `parse` types what it finds, `index` makes it findable: both use this scan.
+///
+/// But for MAC addresses an id begins with a run of at least eight letters and digits: of what stands between ids every
+/// eighth byte is looked at.
 pub fn scan_ids(text: &[u8], mut visit: impl FnMut(ScannedId)) {
-    let mut at = 0;
-    while at < text.len() {
-        if !text[at].is_ascii_alphanumeric() {
-            at += 1;
-            continue;
-        }
-        let start = at;
-        while at < text.len() && text[at].is_ascii_alphanumeric() {
-            at += 1;
-        }
-        if let Some(found) = id_at(text, start, at) {
-            at = found.range.end;
+    const SHORTEST: usize = 8;
+    // A run that begins before this place was looked at.
+    let mut from = 0;
+    while let Some(probe) = text.get(from + SHORTEST - 1) {
+        let probed = from + SHORTEST - 1;
+        let (found, end) = if probe.is_ascii_alphanumeric() {
+            let (start, end) = run_around(text, probed, from);
+            match end - start {
+                SHORTEST.. => (id_at(text, start, end), end),
+                2 => (address_of_pair(text, start, from), end),
+                _ => (None, end),
+            }
+        } else {
+            let pair = probed.checked_sub(2).filter(|_| *probe == b':');
+            (pair.and_then(|start| address_of_pair(text, start, from)), probed + 1)
+        };
+        from = found.as_ref().map_or(end, |found| found.range.end);
+        if let Some(found) = found {
             visit(found);
         }
     }
+}
+
+/// The letters and digits around `at`, none of which stands before `from`.
+fn run_around(text: &[u8], at: usize, from: usize) -> (usize, usize) {
+    let before = text[from..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let after = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    (at - before, at + after)
+}
+
+/// The MAC address one of whose first three pairs stands at `pair`.
+fn address_of_pair(text: &[u8], pair: usize, from: usize) -> Option<ScannedId> {
+    if text.get(pair + 2) != Some(&b':') {
+        return None;
+    }
+    let starts = [6, 3, 0].into_iter().filter_map(|before| pair.checked_sub(before));
+    starts.filter(|start| *start >= from).find_map(|start| mac_address(text, start))
 }
 
 /// The id whose first run of letters and digits is `start..end`, if there is one: what [`scan_ids`] finds there. For
@@ -317,7 +351,7 @@ pub fn id_at(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
         (2, Some(b':')) => mac_address(text, start),
         (8.., Some(b'-')) => dashed_id(text, start, end),
         (8, _) => domain(text, start),
-        (32, _) => Some(ScannedId { id: Id::Uuid(hex_value(run)?), range: start..end }),
+        (32, _) => Some(ScannedId { id: Id::Uuid(hex_value(run, PLAIN)?), range: start..end }),
         _ => None,
     }
 }
@@ -340,7 +374,7 @@ fn dashed_id(text: &[u8], start: usize, end: usize) -> Option<ScannedId> {
 
 fn dashed(text: &[u8]) -> Option<Uuid> {
     let dashes = text[8] == b'-' && text[13] == b'-' && text[18] == b'-' && text[23] == b'-';
-    dashes.then(|| hex_value(text)).flatten()
+    dashes.then(|| hex_value(text, DASHED)).flatten()
 }
 
 const DEVICE_PREFIXES: [&[u8]; 8] = [b"tap", b"qvo", b"qvb", b"qbr", b"qvm", b"qr-", b"qg-", b"ha-"];
@@ -399,6 +433,8 @@ fn word_after(text: &[u8], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn ids(text: &str) -> Vec<String> {
@@ -429,6 +465,37 @@ mod tests {
         check("0679010f-c12e-4d7d-a1f6-9c887eb0e4f8a"); // one digit too many
         check("0679010f-c12e-4d7d-a1f6");
         check("fe80:00:00:00:00:00:00:01");
+    }
+
+    /// The scan without its leaps: every run of letters and digits is asked.
+    fn plain_scan(text: &[u8]) -> Vec<ScannedId> {
+        let (mut found, mut at) = (Vec::new(), 0);
+        while at < text.len() {
+            let run = text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let id = if run > 0 { id_at(text, at, at + run) } else { None };
+            at = id.as_ref().map_or(at + run.max(1), |id| id.range.end);
+            found.extend(id);
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn leaps_miss_nothing(pieces in prop::collection::vec(prop_oneof![
+            "[ -~]{0,12}",
+            "[0-9a-fA-F]{1,9}",
+            "[0-9a-f]{32}",
+            "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            "(tap|qvo|qr-|instance-)?[0-9a-f]{8}(-[0-9a-f]{2})?",
+            "[0-9a-f]{2}(:[0-9a-f]{2}){4,6}",
+            "[-: _.\n]{1,3}",
+            "é",
+        ], 0..12)) {
+            let text = pieces.concat();
+            let mut found = Vec::new();
+            scan_ids(text.as_bytes(), |scanned| found.push(scanned));
+            prop_assert_eq!(found, plain_scan(text.as_bytes()));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the filter files have, one sort (or a few that belong together) per file.
 
 mod files;
+mod literals;
 mod matcher;
 mod pattern;
 

@@ -24,8 +24,8 @@ const REACH_SECONDS: i64 = 900;
 struct Due {
     opened: Timestamp,
     request: Id,
-    /// Never judged before.
-    new: bool,
+    /// The text that it was opened in; none when it was judged before.
+    new: Option<u32>,
 }
 
 /// Which requests the baseline learns from: the first ones, and then some. To follow every request that went well into
@@ -56,15 +56,18 @@ pub(crate) fn judge_new(
     let mut lessons = Lessons { taken: baseline.requests };
     for some in due.chunks(REQUESTS_PER_COMMIT) {
         let mut notes = Vec::new();
-        for Due { request, new, .. } in some {
-            let learns = *new && lessons.next();
-            let judge = if learns { judge_request } else { judge_briefly };
-            let case = judge(request, &evidence, &baseline);
-            if learns {
-                baseline.learn_from(&case.trace);
-            }
+        let (lesson, mut others): (Vec<&Due>, Vec<&Due>) =
+            some.iter().partition(|due| due.new.is_some() && lessons.next());
+        for Due { request, .. } in lesson {
+            let case = judge_request(request, &evidence, &baseline);
+            baseline.learn_from(&case.trace);
             notes.extend(note(&case));
         }
+        // The same blocks are read for what happened in one place.
+        others.sort_by_key(|due| due.new);
+        notes.extend(
+            others.into_iter().filter_map(|due| note(&judge_briefly(&due.request, &evidence, &baseline))),
+        );
         notes.push((notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(&baseline)));
         writer.put_summaries(notes);
         writer.commit(Vec::new()).map_err(|source| ImportError::Write { source })?;
@@ -72,8 +75,8 @@ pub(crate) fn judge_new(
     writer.settle().map_err(|source| ImportError::Write { source })
 }
 
-/// What was learned so far, and what is to be judged: in order of time, because what succeeds first teaches how to read
-/// what fails later.
+/// What was learned so far, and what is to be judged, in order of time: what succeeds teaches how to read what fails
+/// about then or later.
 fn start(notes: &Notes, new_lines: Option<TimeRange>) -> (Baseline, Vec<Due>) {
     let baseline = notes.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
     let reach = new_lines.map(|lines| lines.widened(REACH_SECONDS, REACH_SECONDS));
@@ -83,13 +86,13 @@ fn start(notes: &Notes, new_lines: Option<TimeRange>) -> (Baseline, Vec<Due>) {
 }
 
 fn due(key: &[u8], bytes: &[u8], reach: Option<TimeRange>) -> Option<Due> {
-    if let Some((request, opened)) = notes::opening_from_bytes(key, bytes) {
-        return Some(Due { opened, request, new: true });
+    if let Some((request, opening)) = notes::opening_from_bytes(key, bytes) {
+        return Some(Due { opened: opening.opened(), request, new: Some(opening.text()) });
     }
     let reach = reach?;
     let known = notes::summary_from_bytes(key, bytes)?;
     let touched = known.start <= reach.end && reach.start <= known.end;
-    touched.then_some(Due { opened: known.start, request: known.request, new: false })
+    touched.then_some(Due { opened: known.start, request: known.request, new: None })
 }
 
 fn note(case: &Case) -> Option<(Vec<u8>, Vec<u8>)> {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use correlate::notes;
+use correlate::notes::{self, Opening};
 
 use index::{SourceId, Writer};
 use ingest::{Checkpoint, ReadError, Reader, Resume, Skipped};
@@ -25,7 +25,7 @@ pub(crate) struct Import<'a> {
     known: Vec<(SourceId, Checkpoint)>,
     done: Vec<index::Checkpoint>,
     /// The requests that the lines since the last commit show to be worth judging, and when they were opened.
-    opened: HashMap<Id, Timestamp>,
+    opened: HashMap<Id, Opening>,
     /// Bytes of text since the last commit.
     uncommitted: usize,
     /// What earlier imports stored, if there is anything.
@@ -185,8 +185,9 @@ impl<'a> Import<'a> {
         annotation.signature =
             parse::told_failure(&event).map(|signature| parse::signature_id(&signature.slug));
         if let (Some(request), Some(at)) = (correlate::opens(&event), event.timestamp) {
-            let opened = self.opened.entry(request).or_insert(at);
-            *opened = at.min(*opened);
+            let opening = Opening::new(at, text.id.number());
+            let first = self.opened.entry(request).or_insert(opening);
+            *first = opening.min(*first);
         }
     }
 
@@ -217,7 +218,8 @@ impl<'a> Import<'a> {
     /// Everything that was read becomes durable, with how far it was read.
     fn commit(&mut self) -> Result<(), ImportError> {
         let opened = self.opened.drain();
-        let notes = opened.map(|(request, at)| (notes::request_key(&request), notes::opening_to_bytes(at)));
+        let notes = opened
+            .map(|(request, opening)| (notes::request_key(&request), notes::opening_to_bytes(&opening)));
         self.writer.put_summaries(notes.collect());
         self.uncommitted = 0;
         let done = std::mem::take(&mut self.done);

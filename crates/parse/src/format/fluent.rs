@@ -7,7 +7,7 @@ use crate::header::{Header, Stamp};
 pub(crate) fn read(text: &str) -> Option<Header<'_>> {
     let object = json::object(text)?;
     let level = json::text(&object, "level")?;
-    let known = ["message", "name", "funcname"].iter().all(|key| object.contains_key(*key));
+    let known = ["message", "name", "funcname"].iter().all(|key| object.contains_key(key));
     if !known {
         return None;
     }
@@ -16,9 +16,9 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 }
 
 /// uWSGI's name of the program, else the file name of the command.
-fn program(object: &json::Object) -> Option<std::borrow::Cow<'static, str>> {
+fn program(object: &json::Object<'_>) -> Option<std::borrow::Cow<'static, str>> {
     let command = object.get("cmdline").and_then(|command| match command {
-        serde_json::Value::Array(words) => words.first()?.as_str(),
+        serde_json_borrow::Value::Array(words) => words.first()?.as_str(),
         command => command.as_str()?.split_whitespace().next(),
     });
     let file = command.and_then(|command| command.rsplit('/').next()).filter(|file| !file.is_empty());

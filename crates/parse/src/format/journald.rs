@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use model::Severity;
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::json::{self, Object};
 use super::syslog;
@@ -83,9 +83,9 @@ fn from_fields(field: impl Fn(&str) -> Option<String>) -> Wrapped<'static> {
 
 /// A value is a text, a list of bytes when it is no UTF-8 or holds control characters, or a list of values when the
 /// field came twice.
-fn field_of(object: &Object, name: &str) -> Option<String> {
+fn field_of(object: &Object<'_>, name: &str) -> Option<String> {
     let value = match object.get(name)? {
-        Value::String(text) => text.clone(),
+        Value::Str(text) => text.clone().into_owned(),
         Value::Number(number) => number.to_string(),
         Value::Array(items) => match bytes(items) {
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -96,7 +96,7 @@ fn field_of(object: &Object, name: &str) -> Option<String> {
     (!value.is_empty()).then_some(value)
 }
 
-fn bytes(items: &[Value]) -> Option<Vec<u8>> {
+fn bytes(items: &[Value<'_>]) -> Option<Vec<u8>> {
     items.iter().map(|item| item.as_u64().and_then(|byte| byte.try_into().ok())).collect()
 }
 

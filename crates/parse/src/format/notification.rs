@@ -1,7 +1,7 @@
 //! oslo notifications, one per line: the AMQP or Kafka body as it is (with and without the version 2.0 envelope), or
 //! the line of a collector that keeps the body as a text.
 use model::{Exception, IdKind, Mention, Notification, Severity};
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::json::{self, Object};
 use super::oslo_json::owned_stamp;
@@ -20,39 +20,51 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 }
 
 pub(crate) fn read_with<'a>(text: &str, vocabulary: &Vocabulary) -> Option<Header<'a>> {
-    let (message, received) = open(text)?;
-    let event_type = json::text(&message, "event_type")?;
+    opened(text, Stamp::Missing, ENVELOPE_LIMIT, |message, received| header(message, received, vocabulary))
+}
+
+fn header(
+    message: &Object<'_>,
+    received: Stamp<'static>,
+    vocabulary: &Vocabulary,
+) -> Option<Header<'static>> {
+    let event_type = json::text(message, "event_type")?;
     let payload = message.get("payload")?;
-    let (program, host) = publisher(json::text(&message, "publisher_id").unwrap_or_default());
+    let (program, host) = publisher(json::text(message, "publisher_id").unwrap_or_default());
     let program = vocabulary.publishers.get(program).map_or(program, String::as_str);
     let story = Story::of(payload, vocabulary);
-    let context = context(&message, payload);
+    let context = context(message, payload);
     Some(Header {
-        stamp: stamp(&message, received),
-        severity: json::text(&message, "priority").map(severity).unwrap_or_default(),
+        stamp: stamp(message, received),
+        severity: json::text(message, "priority").map(severity).unwrap_or_default(),
         host: json::owned(host),
         program: json::owned((!program.is_empty()).then_some(program)),
         body: story.summary(event_type).into(),
-        notification: Some(envelope(&message, event_type, story.state)),
+        notification: Some(envelope(message, event_type, story.state)),
         detail: story.detail,
-        mentions: mentions(&message, event_type, payload, vocabulary),
+        mentions: mentions(message, event_type, payload, vocabulary),
         context,
         ..Header::default()
     })
 }
 
-/// The message inside its envelopes, and when a collector received it.
-fn open(text: &str) -> Option<(Object, Stamp<'static>)> {
-    let mut object = json::object(text)?;
-    let received = json::text(&object, "received_at").map_or(Stamp::Missing, owned_stamp);
-    for _ in 0..ENVELOPE_LIMIT {
+/// What `read` makes of the message inside its envelopes, and of when a collector received it.
+fn opened<T>(
+    text: &str,
+    received: Stamp<'static>,
+    envelopes: usize,
+    read: impl FnOnce(&Object<'_>, Stamp<'static>) -> Option<T>,
+) -> Option<T> {
+    let outer = json::object(text)?;
+    let received = json::text(&outer, "received_at").map_or(received, owned_stamp);
+    let mut object = &outer;
+    for left in (0..envelopes).rev() {
         if object.contains_key("event_type") && object.contains_key("payload") {
-            return Some((object, received));
+            return read(object, received);
         }
-        let inner = ["oslo.message", "body"].iter().find_map(|key| object.remove(*key))?;
-        object = match inner {
-            Value::Object(object) => object,
-            Value::String(text) => json::object(&text)?,
+        object = match ["oslo.message", "body"].iter().find_map(|key| object.get(key))? {
+            Value::Object(inner) => inner,
+            Value::Str(text) => return opened(text, received, left, read),
             _ => return None,
         };
     }
@@ -60,7 +72,7 @@ fn open(text: &str) -> Option<(Object, Stamp<'static>)> {
 }
 
 /// The message says UTC without a zone.
-fn stamp(message: &Object, received: Stamp<'static>) -> Stamp<'static> {
+fn stamp(message: &Object<'_>, received: Stamp<'static>) -> Stamp<'static> {
     match json::text(message, "timestamp").map(owned_stamp) {
         Some(Stamp::Missing | Stamp::Unreadable(_)) | None => received,
         Some(stamp) => as_utc(stamp),
@@ -80,7 +92,7 @@ fn publisher(id: &str) -> (&str, Option<&str>) {
     (service, host)
 }
 
-fn envelope(message: &Object, event_type: &str, state: Option<String>) -> Notification {
+fn envelope(message: &Object<'_>, event_type: &str, state: Option<String>) -> Notification {
     let text = |key| json::text(message, key).unwrap_or_default().to_owned();
     Notification {
         message_id: text("message_id"),
@@ -91,13 +103,13 @@ fn envelope(message: &Object, event_type: &str, state: Option<String>) -> Notifi
 }
 
 /// Flat keys over RabbitMQ, an object over Kafka; keystone and glance keep their context in the payload, or nowhere.
-fn context(message: &Object, payload: &Value) -> RawContext<'static> {
+fn context(message: &Object<'_>, payload: &Value<'_>) -> RawContext<'static> {
     let nested = message.get("_context").and_then(Value::as_object);
-    let initiator = payload.get("initiator").and_then(Value::as_object);
     let payload = payload.as_object();
+    let initiator = payload.and_then(|payload| payload.get("initiator")?.as_object());
     let first = |keys: &[&str]| {
         let flat = || keys.iter().find_map(|key| json::text(message, &format!("_context_{key}")));
-        let inside = |object: Option<&'_ Object>| {
+        let inside = |object: Option<&Object<'_>>| {
             object.and_then(|object| json::first_text(object, keys).map(str::to_owned))
         };
         let found = flat().map(str::to_owned).or_else(|| inside(nested)).or_else(|| inside(initiator));
@@ -118,7 +130,12 @@ fn context(message: &Object, payload: &Value) -> RawContext<'static> {
     }
 }
 
-fn mentions(message: &Object, event_type: &str, payload: &Value, vocabulary: &Vocabulary) -> Vec<Mention> {
+fn mentions(
+    message: &Object<'_>,
+    event_type: &str,
+    payload: &Value<'_>,
+    vocabulary: &Vocabulary,
+) -> Vec<Mention> {
     let mut mentions = vocabulary.mentions(event_type, payload);
     if let Some(id) = json::text(message, "message_id").and_then(model::Id::parse) {
         mentions.push(Mention { kind: IdKind::Message, id });
@@ -136,7 +153,7 @@ struct Story {
 }
 
 impl Story {
-    fn of(payload: &Value, vocabulary: &Vocabulary) -> Self {
+    fn of(payload: &Value<'_>, vocabulary: &Vocabulary) -> Self {
         let Some(object) = payload.as_object() else {
             // Glance puts the bare text of an error there.
             let text = payload.as_str().unwrap_or_default();
@@ -168,20 +185,20 @@ impl Story {
 }
 
 /// The fields of a versioned object are one level deeper: `nova_object.data`, `ironic_object.data`.
-fn data(object: &Object) -> &Object {
+fn data<'a, 'text>(object: &'a Object<'text>) -> &'a Object<'text> {
     let data = object.iter().find(|(key, _)| key.ends_with("_object.data"));
     data.and_then(|(_, data)| data.as_object()).unwrap_or(object)
 }
 
 /// Neutron wraps the resource: `{"port": {…}, "port_id": …}`.
-fn subject(object: &Object) -> &Object {
+fn subject<'a, 'text>(object: &'a Object<'text>) -> &'a Object<'text> {
     object.values().find_map(Value::as_object).filter(|_| object.len() <= 2).map_or(object, data)
 }
 
 type Fault = (Option<Exception>, Vec<String>);
 
 /// The failure that an object tells of, and the lines that go with it.
-fn fault(object: &Object, vocabulary: &Vocabulary, depth: usize) -> Option<Fault> {
+fn fault(object: &Object<'_>, vocabulary: &Vocabulary, depth: usize) -> Option<Fault> {
     if depth == 0 {
         return None;
     }
@@ -189,11 +206,11 @@ fn fault(object: &Object, vocabulary: &Vocabulary, depth: usize) -> Option<Fault
     if object.contains_key("exception_message") {
         return Some(exception_payload(object));
     }
-    let nested = ["fault", "exception", "reason"].iter().filter_map(|key| object.get(*key));
+    let nested = ["fault", "exception", "reason"].iter().filter_map(|key| object.get(key));
     let told = nested.filter_map(|value| match value {
         Value::Object(object) if object.contains_key("class") => Some(legacy_exception(object)),
         Value::Object(object) => fault(object, vocabulary, depth - 1),
-        Value::String(text) => python_repr::exception(text).map(split),
+        Value::Str(text) => python_repr::exception(text).map(split),
         _ => None,
     });
     let told = { told }.next();
@@ -201,7 +218,7 @@ fn fault(object: &Object, vocabulary: &Vocabulary, depth: usize) -> Option<Fault
 }
 
 /// Nova's `ExceptionPayload`.
-fn exception_payload(object: &Object) -> Fault {
+fn exception_payload(object: &Object<'_>) -> Fault {
     let text = |key| json::text(object, key).unwrap_or_default().to_owned();
     let (fault, mut detail) =
         split(Exception { class: text("exception"), message: text("exception_message"), hollow: false });
@@ -209,13 +226,13 @@ fn exception_payload(object: &Object) -> Fault {
     (fault, detail)
 }
 
-fn legacy_exception(object: &Object) -> Fault {
+fn legacy_exception(object: &Object<'_>) -> Fault {
     let text = |key| json::text(object, key).unwrap_or_default().to_owned();
     split(Exception { class: text("class"), message: text("message"), hollow: false })
 }
 
 /// Text without a class: cinder's and heat's reasons.
-fn reason(object: &Object, vocabulary: &Vocabulary) -> Option<Fault> {
+fn reason(object: &Object<'_>, vocabulary: &Vocabulary) -> Option<Fault> {
     let mut texts = ["exception"].into_iter().chain(vocabulary.reasons.iter().map(String::as_str));
     let text = texts.find_map(|key| match object.get(key)? {
         Value::Object(reason) => json::first_text(reason, &["reasonType", "reasonCode"]),

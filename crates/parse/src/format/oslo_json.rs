@@ -1,6 +1,6 @@
 //! oslo.log's `JSONFormatter`.
 use model::{Id, IdKind, Mention, Severity, scan_ids};
-use serde_json::Value;
+use serde_json_borrow::Value;
 
 use super::json::{self, Object};
 use super::written_time::{self, whole_iso};
@@ -20,7 +20,7 @@ pub(crate) fn read(text: &str) -> Option<Header<'_>> {
 }
 
 /// What both of oslo.log's structured formatters write under the same names.
-pub(super) fn record(object: &Object, level: &str) -> Header<'static> {
+pub(super) fn record(object: &Object<'_>, level: &str) -> Header<'static> {
     Header {
         severity: Severity::parse(level).unwrap_or_default(),
         logger: json::owned(json::text(object, "name")),
@@ -34,7 +34,7 @@ pub(super) fn record(object: &Object, level: &str) -> Header<'static> {
 }
 
 /// `created` knows its zone, `asctime` does not.
-fn stamp(object: &Object) -> Stamp<'static> {
+fn stamp(object: &Object<'_>) -> Stamp<'static> {
     if let Some(nanos) = json::number(object, "created").and_then(written_time::from_epoch_seconds) {
         return Stamp::Utc(nanos);
     }
@@ -47,7 +47,7 @@ pub(super) fn owned_stamp(text: &str) -> Stamp<'static> {
 }
 
 /// As the text formatter writes it: the message, then the active exception in short.
-fn body(object: &Object) -> String {
+fn body(object: &Object<'_>) -> String {
     let message = object.get("message").map(json::shown).unwrap_or_default();
     match json::text(object, "error_summary") {
         Some(summary) if !message.contains(summary) => format!("{message}: {summary}"),
@@ -55,7 +55,7 @@ fn body(object: &Object) -> String {
     }
 }
 
-fn context(object: &Object) -> RawContext<'static> {
+fn context(object: &Object<'_>) -> RawContext<'static> {
     let Some(Value::Object(context)) = object.get("context") else { return RawContext::default() };
     let first = |keys: &[&str]| json::owned(json::first_text(context, keys));
     let request = first(&["request_id"]);
@@ -72,8 +72,9 @@ fn context(object: &Object) -> RawContext<'static> {
 
 /// `extra.instance` and `extra.resource`, which the text formatter prints in front of the message or not at all, and
 /// the resource that the context is about.
-fn mentions(object: &Object) -> Vec<Mention> {
-    let part = |part: &str, key: &str| object.get(part).and_then(|part| part.get(key)).map(json::shown);
+fn mentions(object: &Object<'_>) -> Vec<Mention> {
+    let part =
+        |part: &str, key: &str| object.get(part).and_then(|part| part.as_object()?.get(key)).map(json::shown);
     let instance = ["instance", "instance_uuid"].into_iter().filter_map(|key| part("extra", key));
     let instance = instance.map(|text| (IdKind::Instance, text));
     let resource = part("extra", "resource").map(|text| (kind_of_resource(&text), text));

@@ -71,7 +71,7 @@ pub struct Action {
 #[derive(Debug)]
 pub(super) struct Access {
     calls: Vec<Call>,
-    /// The methods of the calls that change something, with the space after them.
+    /// How the calls begin that change something: the method and the start of a path or a URL.
     openings: BTreeSet<String>,
     front_ends: HashSet<String>,
 }
@@ -110,10 +110,11 @@ impl Access {
             }
         }
         let changes = calls.iter().filter(|call| !call.read && !call.internal);
-        let openings = changes.map(|call| format!("{} ", call.method)).collect();
+        let openings =
+            changes.flat_map(|call| ["/", "http"].map(|target| format!("{} {target}", call.method)));
         Ok(Self {
+            openings: openings.collect(),
             calls,
-            openings,
             front_ends: front_ends.into_iter().map(|(_, entry)| entry.daemon).collect(),
         })
     }
@@ -125,7 +126,7 @@ impl Access {
         of_method.into_iter().find_map(|call| call.fits(&segments))
     }
 
-    /// How the requests begin with which a user asks for a change: `POST `.
+    /// How the requests begin with which a user asks for a change: `POST /`.
     pub(super) fn telling_literals(&self) -> impl Iterator<Item = &str> {
         self.openings.iter().map(String::as_str)
     }

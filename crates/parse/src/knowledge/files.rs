@@ -334,7 +334,7 @@ mod tests {
         let event = knowledge.event(&Arc::default(), &[line], &annotation);
         let kinds: Vec<_> = event.mentions.iter().map(|mention| mention.kind).collect();
         assert_eq!((event.daemon.as_deref(), event.body.as_str()), (Some("tape-robot"), "tape.end: fine"));
-        assert_eq!(kinds, [model::IdKind::Image, model::IdKind::Backup]);
+        assert_eq!(kinds, [model::IdKind::Backup, model::IdKind::Image]);
         fs::write(folder.join(NOTIFICATIONS), "\n[keys]\nx = 'gizmo'").unwrap();
         let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
         assert!(error.contains("notifications.toml:2: no kind of id is called `gizmo`"), "{error}");

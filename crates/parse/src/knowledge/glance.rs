@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use super::literals::Literals;
 
 /// What a line may be. A glance may say yes too often, and almost never no too often.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,45 +15,38 @@ pub struct Glance {
     pub opens: bool,
 }
 
-/// An automaton over all literals that tell something; built on first use.
+/// All literals that tell something; made ready on first use.
 #[derive(Debug, Default)]
 pub(super) struct Glances {
-    automaton: OnceLock<Option<Automaton>>,
+    ready: OnceLock<Ready>,
 }
 
 #[derive(Debug)]
-struct Automaton {
-    literals: AhoCorasick,
+struct Ready {
+    literals: Literals,
     /// What each literal tells.
     glances: Vec<Glance>,
 }
 
 impl Glances {
     pub(super) fn at<'a>(&self, line: &[u8], literals: impl FnOnce() -> Vec<(&'a str, Glance)>) -> Glance {
-        let Some(automaton) = self.automaton.get_or_init(|| Automaton::new(&literals())) else {
-            return Glance { notable: true, known: true, opens: true };
-        };
+        let ready = self.ready.get_or_init(|| Ready::new(&literals()));
         let mut seen = Glance::default();
-        for hit in automaton.literals.find_overlapping_iter(line) {
-            let glance = automaton.glances.get(hit.pattern().as_usize()).copied().unwrap_or_default();
+        ready.literals.find(line, |hit| {
+            let glance = ready.glances.get(hit.literal).copied().unwrap_or_default();
             seen.notable |= glance.notable;
             seen.known |= glance.known;
             seen.opens |= glance.opens;
-            if seen.notable && seen.known && seen.opens {
-                break;
-            }
-        }
+        });
         seen
     }
 }
 
-impl Automaton {
-    /// A full table, because every byte of every line goes through it. `None` when the literals are too many for one.
-    fn new(literals: &[(&str, Glance)]) -> Option<Self> {
-        let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(literals.iter().map(|(literal, _)| literal))
-            .ok()?;
-        Some(Self { literals: automaton, glances: literals.iter().map(|(_, glance)| *glance).collect() })
+impl Ready {
+    fn new(literals: &[(&str, Glance)]) -> Self {
+        Self {
+            literals: Literals::new(literals.iter().map(|(literal, _)| *literal)),
+            glances: literals.iter().map(|(_, glance)| *glance).collect(),
+        }
     }
 }

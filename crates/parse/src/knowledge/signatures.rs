@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::files::{Entered, FilterError, Keyed, Place};
 use super::glance::Glance;
-use super::matcher::{PatternSet, SHORTEST_LITERAL};
+use super::literals::SHORTEST;
+use super::matcher::PatternSet;
 use super::pattern::{Found, Pattern};
 
 #[derive(Debug, Default, Deserialize)]
@@ -190,7 +191,7 @@ impl Signatures {
             let glance = rule.glance();
             pattern.literals.iter().map(move |literal| (literal.as_str(), glance))
         });
-        patterns.filter(|(literal, glance)| literal.len() >= SHORTEST_LITERAL && *glance != Glance::default())
+        patterns.filter(|(literal, glance)| literal.len() >= SHORTEST && *glance != Glance::default())
     }
 
     /// Causes first, then the deepest, then the earliest in the event.
