@@ -140,7 +140,7 @@ fn published() -> usize {
 /// The faster of the two ways to acknowledge: many at once.
 async fn acknowledge(connection: &Connection, messages: usize) -> Outcome<Duration> {
     let channel = connection.create_channel().await?;
-    channel.basic_qos(8192, BasicQosOptions::default()).await?;
+    channel.basic_qos(1 << 15, BasicQosOptions::default()).await?;
     let started = Instant::now();
     let options = BasicConsumeOptions::default();
     let mut consumer =

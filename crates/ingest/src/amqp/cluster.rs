@@ -15,8 +15,8 @@ pub struct Cluster {
     pub virtual_host: Option<String>,
     pub tls: Tls,
     pub take: Take,
-    /// How many messages of a queue may be on their way to the store. More of them bridge a longer commit; they are held
-    /// in memory, and twice as many ids are remembered.
+    /// How many messages of a queue may be on their way to the store: two commits' worth, or the broker has to wait for
+    /// each commit. They are held in memory, and twice as many ids are remembered.
     pub prefetch: u16,
     /// A connection that is silent for twice as long is given up.
     pub heartbeat: Duration,
@@ -38,12 +38,13 @@ impl Cluster {
             virtual_host: None,
             tls: Tls::default(),
             take,
-            prefetch: 8192,
+            prefetch: 1 << 15,
             heartbeat: Duration::from_secs(20),
             retry: Retry::default(),
             gather: Duration::from_millis(50),
             look: Duration::from_secs(30),
-            settings: Settings::default(),
+            // The state goes with each batch: few large ones cost less.
+            settings: Settings { batch_bytes: 1 << 20, ..Settings::default() },
         }
     }
 }

@@ -8,7 +8,7 @@
 //! The ids stand in every commit, so there should be few. Once the broker answered a question on the same channel it has
 //! processed all that was sent before. An id leaves at the second such answer after its acknowledgement: half a minute
 //! to a minute later ([`Cluster::look`](super::Cluster::look)). A queue with five messages a second keeps 300 ids, 2.4 KB;
-//! one with thousands keeps twice the prefetch, 128 KB by default.
+//! one with thousands keeps twice the prefetch, 512 KB by default.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -67,7 +67,11 @@ impl Seen {
 
     /// To be stored with the lines of all ids in it.
     pub(super) fn state(&self) -> Vec<u8> {
-        self.order.iter().flat_map(|id| id.to_le_bytes()).collect()
+        let mut state = Vec::with_capacity(8 * self.order.len());
+        for id in &self.order {
+            state.extend_from_slice(&id.to_le_bytes());
+        }
+        state
     }
 
     /// `again`: the broker says that it has sent this message before.

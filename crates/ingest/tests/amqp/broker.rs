@@ -25,6 +25,7 @@ const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// Waits until nobody holds its standard input any more, then ends what it started.
 const GUARD: &str = r#"
 set -m
+exec 2> "$HOME/guard"
 epmd -port "$ERL_EPMD_PORT" & names=$!
 "$1" > "$HOME/output" 2>&1 & server=$!
 cat > "$HOME/never"

@@ -38,6 +38,8 @@ impl Notifier<'_> {
             .args(["--pause", self.pause])
             .args(self.versioned.then_some("--versioned"))
             .args(self.durable.then_some("--durable"))
+            // Its libraries warn of each other.
+            .env("PYTHONWARNINGS", "ignore")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         command.spawn().unwrap()
