@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release -p ingest --example drain_rate -- amqp://guest:guest@localhost [MESSAGES] [MILLISECONDS]
 //!
-//! An exchange is bound to our own queue and to another one. Both are filled while nobody reads; then they are drained
-//! in turn, three times. Lines count as durable at the next of our commits, one every so many milliseconds (200), as a
+//! An exchange is bound to our own queue and to another one of the same kind. Both are filled while nobody reads; then
+//! they are drained in turn, four times, another one first each time. Lines count as durable at the next of our commits, one every so many milliseconds (200), as a
 //! store would make them. The broker keeps nothing of it.
 
 #![expect(clippy::print_stdout, reason = "a program that talks to whoever measures")]
@@ -22,7 +22,7 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
     ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueuePurgeOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -32,7 +32,7 @@ const EXCHANGE: &str = "culprit-drain-rate";
 const OURS: &str = "drain-rate.culprit-drain-rate";
 const THEIRS: &str = "drain-rate-acknowledged";
 const KEY: &str = "notifications.info";
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 4;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -49,8 +49,13 @@ async fn main() -> Outcome<()> {
     let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
     for round in 1..=ROUNDS {
         fill(&channel, messages).await?;
-        let one = acknowledge(&connection, messages).await?;
-        let other = drain(&url, messages, between_commits).await?;
+        let (one, other) = if round % 2 == 1 {
+            let one = acknowledge(&connection, messages).await?;
+            (one, drain(&url, messages, between_commits).await?)
+        } else {
+            let other = drain(&url, messages, between_commits).await?;
+            (acknowledge(&connection, messages).await?, other)
+        };
         println!(
             "round {round}: only acknowledged {}, drained {}",
             rate(messages, one),
@@ -86,7 +91,11 @@ async fn prepare(channel: &Channel, url: &str) -> Outcome<()> {
     let passing = ExchangeDeclareOptions { auto_delete: true, ..Default::default() };
     channel.exchange_declare(EXCHANGE.into(), kind, passing, FieldTable::default()).await?;
     let passing = QueueDeclareOptions { durable: true, exclusive: true, ..Default::default() };
-    channel.queue_declare(THEIRS.into(), passing, FieldTable::default()).await?;
+    let mut bounds = FieldTable::default();
+    bounds.insert("x-max-length".into(), AMQPValue::LongLongInt(u32::MAX.into()));
+    bounds.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
+    bounds.insert("x-message-ttl".into(), AMQPValue::LongLongInt(86_400_000));
+    channel.queue_declare(THEIRS.into(), passing, bounds).await?;
     let options = QueueBindOptions::default();
     channel.queue_bind(THEIRS.into(), EXCHANGE.into(), KEY.into(), options, FieldTable::default()).await?;
     drain(url, 0, Duration::from_millis(10)).await?;

@@ -23,7 +23,7 @@ pub enum ReadError {
     #[error("archives inside `{path}` are nested more than {limit} deep; unpack it and import the folder")]
     TooDeep { path: String, limit: usize },
     #[error("failed to read the notifications of cluster `{cluster}`")]
-    Broker { cluster: String, source: crate::amqp::BrokerError },
+    Broker { cluster: String, source: Box<crate::amqp::BrokerError> },
 }
 
 impl ReadError {

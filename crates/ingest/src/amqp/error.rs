@@ -17,15 +17,15 @@ pub enum BrokerError {
     #[error(
         "broker {node} refused the password of user `{user}`; check both in its URL with `rabbitmqctl authenticate_user {user} PASSWORD`"
     )]
-    Login { node: String, user: String, source: lapin::Error },
+    Login { node: String, user: String, source: Box<lapin::Error> },
     #[error(
         "broker {node} has no virtual host `{virtual_host}`; `rabbitmqctl list_vhosts` lists those it has, the URL names one after the `/`"
     )]
-    NoVirtualHost { node: String, virtual_host: String, source: lapin::Error },
+    NoVirtualHost { node: String, virtual_host: String, source: Box<lapin::Error> },
     #[error(
         "broker {node} does not let user `{user}` into virtual host `{virtual_host}`; allow it with `rabbitmqctl set_permissions -p {virtual_host} {user} '^culprit\\.' '^culprit\\.' '.*'`"
     )]
-    VirtualHostRefused { node: String, user: String, virtual_host: String, source: lapin::Error },
+    VirtualHostRefused { node: String, user: String, virtual_host: String, source: Box<lapin::Error> },
     #[error("failed to read `{}` for TLS; {advice}", path.display())]
     TlsFile { path: PathBuf, advice: &'static str, source: io::Error },
     #[error("a client certificate needs its key, and a key its certificate; name both files or none")]
@@ -37,34 +37,34 @@ pub enum BrokerError {
     #[error("failed to agree on TLS with broker {node}; {advice}")]
     Tls { node: String, advice: &'static str, source: Arc<io::Error> },
     #[error("broker {node} closed the connection at once; it may want a client certificate that it knows")]
-    TlsClosed { node: String, source: lapin::Error },
+    TlsClosed { node: String, source: Box<lapin::Error> },
     #[error("lost broker {node}; what it was not told to forget comes again")]
-    Lost { node: String, source: lapin::Error },
+    Lost { node: String, source: Box<lapin::Error> },
 
     #[error(
         "exchange `{exchange}` does not exist yet; it will be looked for again, until then remove it from the list or let its service publish a notification"
     )]
-    NoExchange { exchange: String, source: lapin::Error },
+    NoExchange { exchange: String, source: Box<lapin::Error> },
     #[error(
         "queue `{queue}` does not exist; it will be looked for again, check its name with `rabbitmqctl list_queues`"
     )]
-    NoQueue { queue: String, source: lapin::Error },
+    NoQueue { queue: String, source: Box<lapin::Error> },
     #[error(
         "queue `{queue}` has {consumers} consumers, who would lose what is taken from it; read a copy of its exchange instead of draining it, or stop them"
     )]
     Consumed { queue: String, consumers: u32 },
     #[error("queue `{queue}` is read by another process; give each its own queue prefix")]
-    InUse { queue: String, source: lapin::Error },
+    InUse { queue: String, source: Box<lapin::Error> },
     #[error(
         "queue `{queue}` stands with other bounds than the settings have, it is read as it is; `rabbitmqctl delete_queue {queue}` lets it be made anew, without what it holds"
     )]
-    OtherBounds { queue: String, source: lapin::Error },
+    OtherBounds { queue: String, source: Box<lapin::Error> },
     #[error(
         "broker refused to {what}; allow user `{user}` to configure, write and read it with `rabbitmqctl set_permissions`"
     )]
-    Forbidden { what: String, user: String, source: lapin::Error },
+    Forbidden { what: String, user: String, source: Box<lapin::Error> },
     #[error("failed to {what}")]
-    Failed { what: String, source: lapin::Error },
+    Failed { what: String, source: Box<lapin::Error> },
     #[error("the broker took queue `{queue}` away from its reader; it will be looked for again")]
     Cancelled { queue: String },
     #[error("lines of `{stream}` could not be stored; they come again")]
@@ -84,23 +84,23 @@ impl BrokerError {
     /// Whether another attempt fails in the same way until somebody changes the settings.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
-        use BrokerError as E;
         matches!(
             self,
-            E::Url { .. }
-                | E::NoNodes { .. }
-                | E::Login { .. }
-                | E::NoVirtualHost { .. }
-                | E::VirtualHostRefused { .. }
-                | E::TlsFile { .. }
-                | E::HalfIdentity
-                | E::TlsSettings { .. }
-                | E::TlsName { .. }
-                | E::Tls { .. }
+            Self::Url { .. }
+                | Self::NoNodes { .. }
+                | Self::Login { .. }
+                | Self::NoVirtualHost { .. }
+                | Self::VirtualHostRefused { .. }
+                | Self::TlsFile { .. }
+                | Self::HalfIdentity
+                | Self::TlsSettings { .. }
+                | Self::TlsName { .. }
+                | Self::Tls { .. }
         )
     }
 
     pub(super) fn of_opening(node: &Node, virtual_host: &str, source: lapin::Error) -> Self {
+        let source = Box::new(source);
         let (place, user) = (node.to_string(), node.user().to_owned());
         let (virtual_host, text) = (virtual_host.to_owned(), source.to_string());
         // A broker that wants a certificate says so after the handshake, in answer to our first words.
@@ -125,7 +125,7 @@ impl BrokerError {
     }
 
     /// Whatever failed, failed because the connection is gone.
-    pub(super) fn as_lost(self, node: &str) -> Self {
+    pub(super) fn into_lost(self, node: &str) -> Self {
         match self {
             Self::Failed { source, .. } => Self::Lost { node: node.to_owned(), source },
             other => other,
@@ -133,7 +133,7 @@ impl BrokerError {
     }
 
     /// When nothing more is known of it.
-    pub(super) fn of_asking(what: String, user: &str, source: lapin::Error) -> Self {
+    pub(super) fn of_asking(what: String, user: &str, source: Box<lapin::Error>) -> Self {
         match code_of(&source) {
             Some(code::ACCESS_REFUSED) => Self::Forbidden { what, user: user.to_owned(), source },
             _ => Self::Failed { what, source },

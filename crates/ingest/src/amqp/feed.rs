@@ -57,6 +57,7 @@ pub(super) struct Session {
 }
 
 /// What can happen to a queue that is read.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and most hold a message")]
 enum Step<'a> {
     Over,
     Settled(Settled),
@@ -139,7 +140,7 @@ impl Session {
     /// Without the connection nothing else is worth to be said. Every feed notices; one of them says it.
     fn lost(&self, error: BrokerError) {
         if !self.over.is_cancelled() {
-            self.reports.send(Report::Trouble(error.as_lost(&self.node)));
+            self.reports.send(Report::Trouble(error.into_lost(&self.node)));
             self.over.cancel();
         }
     }
@@ -302,7 +303,7 @@ impl<'a> Reading<'a> {
 
     fn failed(&self, what: &str, source: lapin::Error) -> BrokerError {
         let what = format!("{what} of queue `{}`", self.feed.subscription.queue);
-        BrokerError::of_asking(what, &self.session.user, source)
+        BrokerError::of_asking(what, &self.session.user, Box::new(source))
     }
 }
 

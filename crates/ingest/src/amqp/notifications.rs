@@ -72,8 +72,10 @@ impl LiveSource for Notifications {
         let mut nodes = Nodes::new(Arc::clone(&cluster));
         while !out.is_closed() && !stop.is_cancelled() {
             let opened = nodes.open(&out, &stop, &reports).await;
-            let opened =
-                opened.map_err(|source| ReadError::Broker { cluster: cluster.name.clone(), source })?;
+            let opened = opened.map_err(|source| ReadError::Broker {
+                cluster: cluster.name.clone(),
+                source: Box::new(source),
+            })?;
             let Some(session) = opened else { break };
             let mut reading: JoinSet<Feed> =
                 feeds.drain(..).map(|feed| feed.run(Arc::clone(&session))).collect();

@@ -92,7 +92,7 @@ impl Subscription {
     async fn look(&self, channel: &Channel, user: &str) -> Result<Queue> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let queue = channel.queue_declare(self.queue.as_str().into(), options, FieldTable::default()).await;
-        queue.map_err(|source| match code_of(&source) {
+        queue.map_err(Box::new).map_err(|source| match code_of(&source) {
             Some(code::NOT_FOUND) => BrokerError::NoQueue { queue: self.queue.clone(), source },
             _ => BrokerError::of_asking(format!("look at queue `{}`", self.queue), user, source),
         })
@@ -119,7 +119,7 @@ struct Asking<'a> {
 impl Asking<'_> {
     async fn channel(&self) -> Result<Channel> {
         let channel = self.connection.create_channel().await;
-        channel.map_err(|source| self.failed("open a channel".to_owned(), source))
+        channel.map_err(Box::new).map_err(|source| self.failed("open a channel".to_owned(), source))
     }
 
     async fn for_exchange(&self, exchange: &str) -> Result<Channel> {
@@ -128,7 +128,7 @@ impl Asking<'_> {
         // A passive declaration looks at the name only.
         let kind = ExchangeKind::Topic;
         let found = channel.exchange_declare(exchange.into(), kind, options, FieldTable::default()).await;
-        found.map_err(|source| match code_of(&source) {
+        found.map_err(Box::new).map_err(|source| match code_of(&source) {
             Some(code::NOT_FOUND) => BrokerError::NoExchange { exchange: exchange.to_owned(), source },
             _ => self.failed(format!("look for exchange `{exchange}`"), source),
         })?;
@@ -143,7 +143,8 @@ impl Asking<'_> {
         bounds: &Bounds,
     ) -> Result<(Channel, Option<BrokerError>)> {
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        match channel.queue_declare(queue.into(), options, arguments(bounds)).await {
+        let declared = channel.queue_declare(queue.into(), options, arguments(bounds)).await;
+        match declared.map_err(Box::new) {
             Ok(_) => Ok((channel, None)),
             Err(source) => match code_of(&source) {
                 Some(code::PRECONDITION_FAILED) => {
@@ -159,27 +160,31 @@ impl Asking<'_> {
     async fn bind(&self, channel: &Channel, queue: &str, exchange: &str, key: &str) -> Result<()> {
         let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
         let bound = channel.queue_bind(queue.into(), exchange.into(), key.into(), options, arguments).await;
-        bound.map_err(|source| {
+        bound.map_err(Box::new).map_err(|source| {
             self.failed(format!("bind queue `{queue}` to `{key}` of exchange `{exchange}`"), source)
         })
     }
 
     async fn consume(&self, channel: &Channel, queue: &str, prefetch: u16, alone: bool) -> Result<Consumer> {
-        let failed = |source| match code_of(&source) {
+        let failed = |source: Box<lapin::Error>| match code_of(&source) {
             Some(code::ACCESS_REFUSED) if alone && source.to_string().contains("exclusive") => {
                 BrokerError::InUse { queue: queue.to_owned(), source }
             }
             _ => self.failed(format!("read queue `{queue}`"), source),
         };
         // Without a limit the broker would send whatever it has.
-        channel.basic_qos(prefetch.max(1), BasicQosOptions::default()).await.map_err(failed)?;
+        channel
+            .basic_qos(prefetch.max(1), BasicQosOptions::default())
+            .await
+            .map_err(Box::new)
+            .map_err(failed)?;
         let options = BasicConsumeOptions { exclusive: alone, ..BasicConsumeOptions::default() };
         let tag = "culprit".into();
         let consumer = channel.basic_consume(queue.into(), tag, options, FieldTable::default()).await;
-        consumer.map_err(failed)
+        consumer.map_err(Box::new).map_err(failed)
     }
 
-    fn failed(&self, what: String, source: lapin::Error) -> BrokerError {
+    fn failed(&self, what: String, source: Box<lapin::Error>) -> BrokerError {
         BrokerError::of_asking(what, self.user, source)
     }
 }

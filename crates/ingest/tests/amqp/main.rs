@@ -21,7 +21,7 @@ use running::{Running, Store, eventually};
 
 const BOTH_TOPICS: &str = "notifications,versioned_notifications";
 
-fn cluster(urls: &[String], take: Take) -> Cluster {
+fn cluster(urls: &[&str], take: Take) -> Cluster {
     let mut cluster = Cluster::new("east", urls.iter().map(|url| url.parse().unwrap()).collect(), take);
     cluster.retry.first = Duration::from_millis(50);
     cluster.retry.longest = Duration::from_millis(200);
@@ -39,7 +39,7 @@ fn copy(exchanges: &[&str]) -> Take {
 }
 
 fn copied(virtual_host: &str) -> Cluster {
-    cluster(&[Broker::shared().url(virtual_host)], copy(&["nova"]))
+    cluster(&[&Broker::shared().url(virtual_host)], copy(&["nova"]))
 }
 
 /// As oslo.messaging declares it.
@@ -76,8 +76,7 @@ async fn both_drivers_and_both_formats_arrive_once_and_nobody_is_robbed() {
     declare(&channel, "neutron", false).await;
     // The first node is dead.
     let dead = "amqp://culprit:x@127.0.0.1:1/arriving".to_owned();
-    let mut running =
-        Running::start(cluster(&[dead, url.clone()], copy(&["nova", "neutron"])), &Store::default());
+    let mut running = Running::start(cluster(&[&dead, &url], copy(&["nova", "neutron"])), &Store::default());
     running.reads(2).await;
 
     let of = |driver, versioned, first| Notifier { driver, versioned, ..notifier(&url, first, 50) };
@@ -106,7 +105,7 @@ async fn an_exchange_that_comes_later_is_read_from_then_on() {
     let channel = broker.channel("missing").await;
     declare(&channel, "neutron", false).await;
     let take = copy(&["nova", "neutron"]);
-    let mut running = Running::start(cluster(&[broker.url("missing")], take), &Store::default());
+    let mut running = Running::start(cluster(&[&broker.url("missing")], take), &Store::default());
     running.reads(1).await;
     let trouble = running.trouble().await;
     assert!(
@@ -238,7 +237,7 @@ async fn only_queues_that_nobody_reads_are_drained() {
     };
     let ceilometer = consumes("ceilometer").await;
     let drain = Take::Drain { queues: vec!["notifications.info".to_owned(), "nobody.info".to_owned()] };
-    let mut running = Running::start(cluster(&[url.clone()], drain), &Store::default());
+    let mut running = Running::start(cluster(&[&url], drain), &Store::default());
     let troubles = [running.trouble().await, running.trouble().await].join("\n");
     let refusal = "queue `notifications.info` has 1 consumers, who would lose what is taken from it";
     assert!(troubles.contains(refusal), "{troubles}");
@@ -276,7 +275,7 @@ async fn what_is_refused_for_good_ends_the_source_and_says_what_to_change() {
     let port = broker.port;
     let password = PASSWORD.replace(' ', "%20");
     let check = async |url: String, expected: &str| {
-        let said = Running::start(cluster(&[url], copy(&["nova"])), &Store::default()).failure().await;
+        let said = Running::start(cluster(&[&url], copy(&["nova"])), &Store::default()).failure().await;
         assert!(said.contains(expected), "{said}\nhas no\n{expected}");
         assert!(!said.contains("secret") && !said.contains(PASSWORD) && !said.contains(&password), "{said}");
     };
@@ -311,7 +310,7 @@ async fn what_a_user_may_not_do_is_said_and_tried_again() {
     let channel = broker.channel("permissions").await;
     declare(&channel, "nova", false).await;
     let url = broker.url("permissions").replace(USER, STRANGER);
-    let mut running = Running::start(cluster(&[url], copy(&["nova"])), &Store::default());
+    let mut running = Running::start(cluster(&[&url], copy(&["nova"])), &Store::default());
     running
         .trouble_with("broker refused to declare queue `culprit.nova`; allow user `stranger` to configure")
         .await;
@@ -392,7 +391,7 @@ async fn tls_trusts_whom_it_is_told_to_trust() {
         server_name: Some(SERVER_NAME.to_owned()),
     };
     let secured = |url: &str, tls: &Tls| {
-        let mut cluster = cluster(&[url.to_owned()], copy(&["elsewhere"]));
+        let mut cluster = cluster(&[url], copy(&["elsewhere"]));
         cluster.tls = tls.clone();
         Running::start(cluster, &Store::default())
     };
@@ -440,7 +439,7 @@ async fn a_broker_that_is_killed_and_comes_back_is_read_on() {
     let url = broker.url("restart");
     declare(&broker.channel("restart").await, "nova", true).await;
     let mut store = Store::default();
-    let mut running = Running::start(cluster(&[url.clone()], copy(&["nova"])), &store);
+    let mut running = Running::start(cluster(&[&url], copy(&["nova"])), &store);
     running.reads(1).await;
     let slowly = Notifier { durable: true, pause: "0.005", ..notifier(&url, 0, 600) };
     let mut publishing = slowly.start();
