@@ -150,7 +150,7 @@ mod tests {
             None,
         );
         let long = "x".repeat(LIMIT + 1);
-        check(&long, None, &long[..LIMIT], None);
+        check(&long, None, &"x".repeat(LIMIT), None);
     }
 
     #[test]
