@@ -20,6 +20,8 @@ pub enum StoreError {
     Damaged { path: PathBuf },
     #[error("failed to {doing} `{}`", path.display())]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("the store could not be written before, so nothing more is written; open it again")]
+    Failed,
     #[error("failed to index the words of `{}`", path.display())]
     Words { path: PathBuf, source: Box<tantivy::TantivyError> },
 }

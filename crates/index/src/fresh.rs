@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::manifest::Manifest;
-use crate::open_segment::OpenSegment;
+use crate::segment::Segment;
 
 /// Everything that was appended up to a moment. Cheap to take and to keep; [`crate::Reader::of`] reads it.
 pub struct Fresh {
     pub(crate) manifest: Manifest,
-    pub(crate) open: Vec<OpenSegment>,
+    /// Not committed.
+    pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) pin: Pin,
 }
 

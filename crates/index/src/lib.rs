@@ -24,6 +24,7 @@ mod reader;
 mod search;
 mod view;
 
+mod finishing;
 mod fresh;
 mod writer;
 

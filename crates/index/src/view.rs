@@ -40,9 +40,9 @@ impl View {
     }
 
     pub(crate) fn of_fresh(store: &Path, fresh: Fresh, old: Option<&Self>) -> (Self, Vec<Damage>) {
-        let Fresh { manifest, open, pin } = fresh;
+        let Fresh { manifest, segments: uncommitted, pin } = fresh;
         let (mut segments, damage) = open_segments(store, &manifest, old);
-        segments.extend(open.into_iter().map(|open| Arc::new(Segment::Open(Box::new(open)))));
+        segments.extend(uncommitted);
         (Self::new(manifest, segments, Some(pin)), damage)
     }
 

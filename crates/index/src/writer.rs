@@ -11,11 +11,12 @@ use crate::block::Draft;
 use crate::codec::{Decoder, Encoder};
 use crate::compaction::Compaction;
 use crate::counts::Key;
+use crate::finishing::{Finishing, MAX_FINISHING, Pending};
 use crate::fresh::{Fresh, Garbage, snapshot_number};
 use crate::manifest::{Dead, End, Manifest, sync_folder, write_synced};
 use crate::merge::{self, Expected};
 use crate::open_segment::OpenSegment;
-use crate::segment;
+use crate::segment::{self, Segment};
 use crate::segment_writer::SegmentWriter;
 use crate::{Checkpoint, SourceId, StoreError};
 
@@ -40,8 +41,6 @@ pub struct Writer {
     options: Options,
     /// As the next commit will publish it.
     manifest: Manifest,
-    /// Segments that the published manifest names.
-    committed: BTreeSet<u64>,
     drafts: BTreeMap<SourceId, DayDraft>,
     draft_bytes: usize,
     /// Drafts that were written: to fill their memory again is cheaper than to ask for new.
@@ -52,6 +51,10 @@ pub struct Writer {
     days: BTreeMap<SourceId, i64>,
     summaries: BTreeMap<Vec<u8>, Vec<u8>>,
     changed: bool,
+    /// In no manifest yet, oldest first.
+    finishing: Vec<Finishing>,
+    /// Waits for all segments that were being finished when it was started.
+    pending: Option<Pending>,
     compaction: Compaction,
     garbage: Garbage,
     /// Unlocks when it is dropped, and when the process dies.
@@ -104,7 +107,6 @@ impl Writer {
         Ok(Self {
             store: store.to_owned(),
             options,
-            committed: numbers(&manifest),
             manifest,
             drafts: BTreeMap::new(),
             draft_bytes: 0,
@@ -113,6 +115,8 @@ impl Writer {
             days: BTreeMap::new(),
             summaries: BTreeMap::new(),
             changed: false,
+            finishing: Vec::new(),
+            pending: None,
             compaction: Compaction::default(),
             garbage: Garbage::default(),
             _lock: lock,
@@ -142,6 +146,7 @@ impl Writer {
     /// Takes the next lines of a source, in order. The last line of a source may come again, under its number, when
     /// it had been read half: it replaces the half.
     pub fn append(&mut self, source: SourceId, lines: &[(Line, Annotation)]) -> Result<(), StoreError> {
+        self.go_on()?;
         for (line, annotation) in lines {
             let day = annotation.timestamp.map(day_of);
             // Clocks do not go backwards: a line of an earlier day belongs to its neighbours.
@@ -177,18 +182,29 @@ impl Writer {
     /// Makes everything so far durable, and the checkpoints with it, in one step. A checkpoint replaces the one of
     /// the same source. After an error the writer is of no use any more: what it wrote since the last commit is lost.
     pub fn commit(&mut self, checkpoints: Vec<Checkpoint>) -> Result<(), StoreError> {
-        self.take_merged(false);
+        self.start_commit(checkpoints)?;
+        self.end_commit()
+    }
+
+    /// Begins to make everything so far durable; what is appended from now on belongs to the next commit. The commit
+    /// goes on beside the writing and ends with a later call of the writer: see [`Self::is_committing`].
+    pub fn start_commit(&mut self, checkpoints: Vec<Checkpoint>) -> Result<(), StoreError> {
+        self.end_commit()?;
+        self.take_merged(self.compaction.lags(&self.manifest.segments));
         if !self.changed && checkpoints.is_empty() {
             return Ok(());
         }
         let replaced = self.prepare(checkpoints)?;
-        self.publish()?;
-        for number in replaced {
-            let path = summary_path(&self.store, number);
-            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
-        }
-        self.start_merge(Expected::More);
+        self.pending =
+            Some(Pending { manifest: self.manifest.clone(), segments: self.finishing.len(), replaced });
+        self.changed = false;
         Ok(())
+    }
+
+    /// Whether a commit that was started is not durable yet.
+    pub fn is_committing(&mut self) -> Result<bool, StoreError> {
+        self.go_on()?;
+        Ok(self.pending.is_some())
     }
 
     /// Commits, and puts segments together until there is nothing left to put together. Otherwise that happens beside
@@ -272,7 +288,10 @@ impl Writer {
             }
             open.push(OpenSegment::of_drafts(snapshot_number(), &drafts, &halves));
         }
-        Ok(Fresh { manifest, open, pin: Arc::clone(&self.garbage.pin) })
+        let finishing = self.finishing.iter().map(|segment| Arc::clone(&segment.blocks));
+        let open = open.into_iter().map(|segment| Arc::new(Segment::Open(Box::new(segment))));
+        let pin = Arc::clone(&self.garbage.pin);
+        Ok(Fresh { manifest, segments: finishing.chain(open).collect(), pin })
     }
 
     /// Why segments could not be put together so far. They answer all the same.
@@ -281,7 +300,8 @@ impl Writer {
         &self.compaction.troubles
     }
 
-    /// Writes everything but the manifest; gives the summary files that the new manifest no longer names.
+    /// Writes everything but the manifest, or has it written; gives the summary files that the new manifest no longer
+    /// names.
     fn prepare(&mut self, checkpoints: Vec<Checkpoint>) -> Result<Vec<u64>, StoreError> {
         self.write_drafts()?;
         while let Some(day) = self.open.keys().next().copied() {
@@ -295,12 +315,35 @@ impl Writer {
         Ok(replaced)
     }
 
-    fn publish(&mut self) -> Result<(), StoreError> {
-        self.manifest.publish(&self.store)?;
+    /// Ends a commit that was started, if that takes no waiting.
+    fn go_on(&mut self) -> Result<(), StoreError> {
+        let waits = self.finishing.iter().take(self.awaited()).any(Finishing::is_running);
+        if self.pending.is_none() || waits { Ok(()) } else { self.end_commit() }
+    }
+
+    /// How many of the segments that are being finished a commit waits for.
+    fn awaited(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| pending.segments)
+    }
+
+    fn end_commit(&mut self) -> Result<(), StoreError> {
+        let Some(Pending { mut manifest, segments, replaced }) = self.pending.take() else { return Ok(()) };
+        let mut finished = Vec::new();
+        for mut segment in self.finishing.drain(..segments) {
+            finished.push(segment.wait()?);
+        }
+        for manifest in [&mut manifest, &mut self.manifest] {
+            manifest.segments.extend(finished.iter().cloned());
+            manifest.segments.sort_by_key(|segment| segment.number);
+        }
+        manifest.publish(&self.store)?;
         self.compaction.count_commit();
-        self.changed = false;
-        self.committed = numbers(&self.manifest);
         self.garbage.collect();
+        for number in replaced {
+            let path = summary_path(&self.store, number);
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        self.start_merge(Expected::More);
         Ok(())
     }
 
@@ -383,16 +426,20 @@ impl Writer {
             let spans = segment::read_spans(&self.store, *number);
             spans.is_none_or(|spans| spans.get(&source).is_some_and(|span| span.last >= from))
         });
+        let finishing = self.finishing.iter().filter(|segment| segment.holds(source, from));
+        let holding = holding.chain(finishing.map(Finishing::number));
         holding.map(|segment| Dead { segment, source, from }).collect()
     }
 
     fn finish_segment(&mut self, day: i64) -> Result<(), StoreError> {
-        if let Some(segment) = self.open.remove(&day) {
-            self.manifest.segments.push(segment.finish()?);
-            self.manifest.segments.sort_by_key(|segment| segment.number);
-            self.take_merged(self.compaction.lags(&self.manifest.segments));
-            self.start_merge(Expected::More);
+        let Some(segment) = self.open.remove(&day) else { return Ok(()) };
+        if self.finishing.iter().filter(|segment| segment.is_running()).count() >= MAX_FINISHING
+            && let Some(oldest) = self.finishing.iter_mut().find(|segment| segment.is_running())
+        {
+            oldest.wait()?;
         }
+        let formats: Arc<[&'static str]> = self.manifest.formats.as_slice().into();
+        self.finishing.push(Finishing::start(segment, &formats)?);
         Ok(())
     }
 
@@ -460,10 +507,6 @@ pub struct Dropped {
     pub lines: u64,
     /// On the disk.
     pub bytes: u64,
-}
-
-fn numbers(manifest: &Manifest) -> BTreeSet<u64> {
-    manifest.segments.iter().map(|segment| segment.number).collect()
 }
 
 fn day_of(time: Timestamp) -> i64 {

@@ -212,10 +212,11 @@ impl<'a> Import<'a> {
 
     pub(crate) fn finish(mut self) -> Result<(Report, Writer), ImportError> {
         self.commit()?;
+        self.writer.commit(Vec::new()).map_err(|source| ImportError::Write { source })?;
         Ok((self.report, self.writer))
     }
 
-    /// Everything that was read becomes durable, with how far it was read.
+    /// Everything that was read becomes durable, with how far it was read: beside the reading.
     fn commit(&mut self) -> Result<(), ImportError> {
         let opened = self.opened.drain();
         let notes = opened
@@ -223,7 +224,7 @@ impl<'a> Import<'a> {
         self.writer.put_summaries(notes.collect());
         self.uncommitted = 0;
         let done = std::mem::take(&mut self.done);
-        self.writer.commit(done).map_err(|source| ImportError::Write { source })
+        self.writer.start_commit(done).map_err(|source| ImportError::Write { source })
     }
 }
 

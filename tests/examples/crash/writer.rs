@@ -93,7 +93,12 @@ fn commit(writer: &mut Writer, texts: &[Text<'_>], random: &mut Random) -> Resul
         let (key, value) = (random.below(500).to_le_bytes(), random.next().to_le_bytes());
         writer.put_summaries(vec![(key.to_vec(), value.to_vec())]);
     }
-    writer.commit(checkpoints)?;
+    // Most go on beside the writing, and the next waits for them.
+    if random.one_in(4) {
+        writer.commit(checkpoints)?;
+    } else {
+        writer.start_commit(checkpoints)?;
+    }
     if random.one_in(30) {
         writer.settle()?;
     }

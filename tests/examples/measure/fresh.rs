@@ -90,16 +90,19 @@ impl Ingest<'_> {
         let since = Instant::now();
         let last = batch.iter().rev().find_map(|(line, annotation)| {
             let mut id = None;
-            // What nobody would look for: ids of processes stand on every line of some files.
+            // What nobody would look for: ids of processes stand on every line of some files, those of users and projects,
+            // which come last, on most.
             let named = annotation.severity > Severity::Debug;
-            scan_ids(&line.text, |found| id = Some(found.id));
+            scan_ids(&line.text, |found| {
+                id.get_or_insert(found.id);
+            });
             id.filter(|_| named).map(|id| Sought { since, id, source, line: line.number })
         });
         self.writer.append(source, batch)?;
         self.sought.extend(last);
         if self.uncommitted > COMMIT_BYTES {
             self.uncommitted = 0;
-            self.writer.commit(Vec::<Checkpoint>::new())?;
+            self.writer.start_commit(Vec::<Checkpoint>::new())?;
         }
         if self.looked.elapsed() > EVERY { self.look() } else { Ok(()) }
     }
