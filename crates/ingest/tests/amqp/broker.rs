@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -84,7 +85,8 @@ impl Broker {
     pub(crate) fn rise(&mut self) {
         let keep = if self._removed.is_some() { "keep" } else { "remove" };
         let mut command = self.command("bash");
-        command.args(["-c", GUARD, "guard", SERVER, keep]).stdin(Stdio::piped());
+        // A signal to the group of the test shall not end the guard before it has cleaned up.
+        command.args(["-c", GUARD, "guard", SERVER, keep]).stdin(Stdio::piped()).process_group(0);
         self.guard = Some(command.spawn().unwrap());
         let port = self.port;
         let ready = || TcpStream::connect(("127.0.0.1", port)).is_ok();
