@@ -158,9 +158,7 @@ pub(crate) fn import(
         zones: zones(&options.zones)?,
         store: options.store,
         paths: options.paths,
-        host: options.host,
-        service: options.service,
-        daemon: options.daemon,
+        place: pipeline::Place { host: options.host, service: options.service, daemon: options.daemon },
         settings,
         sizes,
     };

@@ -87,7 +87,7 @@ pub(crate) struct Dead {
 }
 
 /// The format of the whole store. Raise it with every change that an older reader would misread.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 const TITLE: &str = "culprit store ";
 
 impl Manifest {

@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Cursor, Read};
 
 /// How many bytes are looked at: a tar header, and enough text to tell it from binary data.
-const LOOK: usize = 8 << 10;
+pub(crate) const LOOK: usize = 8 << 10;
 
 /// A stream without its compression, and what it then holds.
 pub(crate) struct Decoded<'a> {
@@ -79,6 +79,10 @@ enum Compression {
     Zstd,
 }
 
+pub(crate) fn is_compressed(head: &[u8]) -> bool {
+    compression(head).is_some()
+}
+
 fn compression(head: &[u8]) -> Option<Compression> {
     let block_of_bzip2 = || head.get(4..10) == Some(b"\x31\x41\x59\x26\x53\x59");
     match head {
@@ -90,7 +94,7 @@ fn compression(head: &[u8]) -> Option<Compression> {
     }
 }
 
-fn kind(head: &[u8]) -> Kind {
+pub(crate) fn kind(head: &[u8]) -> Kind {
     if head.get(257..262) == Some(b"ustar") {
         return Kind::Tar;
     }

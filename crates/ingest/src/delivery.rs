@@ -1,9 +1,10 @@
 //! What a live source hands over, and how it learns that it may forget.
 
-use model::Source;
+use model::{Line, Source};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::line_splitter::Piece;
 use crate::{Batch, Checkpoint};
 
 /// Consecutive lines of one text.
@@ -70,4 +71,35 @@ pub trait LiveSource: Send {
         out: mpsc::Sender<Delivery>,
         stop: CancellationToken,
     ) -> impl Future<Output = Result<(), crate::ReadError>> + Send;
+}
+
+/// Waits for room. When it is time to stop, nobody may make any: `false` then, and when nobody takes any more.
+pub(crate) async fn hand_over(
+    out: &mpsc::Sender<Delivery>,
+    delivery: Delivery,
+    stop: &CancellationToken,
+) -> bool {
+    let permit = tokio::select! {
+        biased;
+        permit = out.reserve() => permit.ok(),
+        () = stop.cancelled() => None,
+    };
+    permit.map(|permit| permit.send(delivery)).is_some()
+}
+
+/// Lines that come by once.
+pub(crate) fn stream_delivery(
+    name: String,
+    host: Option<String>,
+    state: Vec<u8>,
+    pieces: Vec<Piece>,
+) -> Delivery {
+    let mut batch = Batch::default();
+    for (number, piece) in (1..).zip(pieces) {
+        batch.offset += piece.text.len() as u64 + 1;
+        batch.cut.extend(piece.cut.then_some(number));
+        batch.lines.push(Line { number, text: piece.text });
+    }
+    let source = Source { path: name.clone(), host, ..Source::default() };
+    Delivery { source, batch, place: Place::Stream { name, state }, receipt: Receipt::unwanted() }
 }

@@ -24,6 +24,24 @@ pub enum ReadError {
     TooDeep { path: String, limit: usize },
     #[error("failed to read the notifications of cluster `{cluster}`")]
     Broker { cluster: String, source: Box<crate::amqp::BrokerError> },
+    #[error("`{pattern}` is no pattern for files; write it as in `/var/log/**/*.log`")]
+    Pattern { pattern: String, source: globset::Error },
+    #[error(
+        "`{}` is not followed because {limit} files are already; narrow the patterns or raise the limit of files", path.display()
+    )]
+    TooMany { path: PathBuf, limit: usize },
+    #[error(
+        "the system does not tell when files below `{}` change; they are looked at now and then instead, raise fs.inotify.max_user_watches or poll", path.display()
+    )]
+    Watch { path: PathBuf, source: notify::Error },
+    #[error(
+        "failed to listen on {address}; check that it is an address of this machine and that nobody else listens there"
+    )]
+    Listen { address: String, source: io::Error },
+    #[error("failed to start `{command}`; check that it is installed and may be run")]
+    Start { command: String, source: io::Error },
+    #[error("reading stopped in the middle of `{path}`; this is a defect, report it")]
+    Crashed { path: String },
 }
 
 impl ReadError {
@@ -31,12 +49,18 @@ impl ReadError {
     #[must_use]
     pub fn path(&self) -> String {
         match self {
-            Self::Missing { path } | Self::Denied { path } | Self::Open { path, .. } => {
-                path.display().to_string()
-            }
+            Self::Missing { path }
+            | Self::Denied { path }
+            | Self::Open { path, .. }
+            | Self::TooMany { path, .. }
+            | Self::Watch { path, .. } => path.display().to_string(),
+            Self::Pattern { pattern: named, .. }
+            | Self::Listen { address: named, .. }
+            | Self::Start { command: named, .. } => named.clone(),
             Self::Truncated { path, .. }
             | Self::Read { path, .. }
             | Self::Archive { path, .. }
+            | Self::Crashed { path }
             | Self::TooDeep { path, .. } => path.clone(),
             Self::Broker { cluster, .. } => format!("amqp/{cluster}"),
         }

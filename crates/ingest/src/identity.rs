@@ -1,3 +1,5 @@
+use std::time::{Duration, SystemTime};
+
 use xxhash_rust::xxh3::xxh3_128;
 
 /// How many of a text's first bytes tell at a glance that it is another one.
@@ -20,6 +22,12 @@ pub struct Checkpoint {
     pub half: u64,
     /// Of all consumed bytes.
     pub hash: u128,
+    /// Of the consumed bytes but for the last blocks: with it, these alone have to be read to verify the hash.
+    pub earlier_hash: u128,
+    /// Device and inode, for a file that held the text as it is. They tell which of two equal beginnings is meant.
+    pub file: Option<(u64, u64)>,
+    /// When the file was last written, as its file system says.
+    pub written: Option<SystemTime>,
 }
 
 /// What is new in a text. `checkpoint` is the place in the list of known ones.
@@ -38,7 +46,7 @@ impl Checkpoint {
     /// Whether a text of this name may be the one read before. Equal content does not suffice: two hosts write equal
     /// short files.
     pub(crate) fn may_be(&self, path: &str, origin: &str, host: Option<&str>) -> bool {
-        let same_place = !origin.is_empty() && self.origin == origin;
+        let same_place = !origin.is_empty() && unrotated(&self.origin) == unrotated(origin);
         let same_name = unrotated(&self.path) == unrotated(path) && self.host.as_deref() == host;
         let same_file =
             host.is_some() && self.host.as_deref() == host && file_name(&self.path) == file_name(path);
@@ -65,6 +73,16 @@ impl Checkpoint {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.hash.to_le_bytes());
+        out.extend_from_slice(&self.earlier_hash.to_le_bytes());
+        out.push(u8::from(self.file.is_some()));
+        let (device, inode) = self.file.unwrap_or_default();
+        out.extend_from_slice(&device.to_le_bytes());
+        out.extend_from_slice(&inode.to_le_bytes());
+        // A file that was written before 1970 was written at no time that could tell anything.
+        let written = self.written.and_then(|written| written.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let nanos = written.and_then(|written| u64::try_from(written.as_nanos()).ok());
+        out.push(u8::from(nanos.is_some()));
+        out.extend_from_slice(&nanos.unwrap_or_default().to_le_bytes());
         out
     }
 
@@ -84,6 +102,17 @@ impl Checkpoint {
             lines: u64::from_le_bytes(take(from)?),
             half: u64::from_le_bytes(take(from)?),
             hash: u128::from_le_bytes(take(from)?),
+            earlier_hash: u128::from_le_bytes(take(from)?),
+            file: {
+                let known = take::<1>(from)? == [1];
+                let file = (u64::from_le_bytes(take(from)?), u64::from_le_bytes(take(from)?));
+                known.then_some(file)
+            },
+            written: {
+                let known = take::<1>(from)? == [1];
+                let since_epoch = Duration::from_nanos(u64::from_le_bytes(take(from)?));
+                SystemTime::UNIX_EPOCH.checked_add(since_epoch).filter(|_| known)
+            },
         };
         let sound = checkpoint.half <= checkpoint.consumed && (checkpoint.half == 0 || checkpoint.lines > 0);
         (bytes.is_empty() && sound).then_some(checkpoint)
@@ -109,7 +138,7 @@ fn file_name(path: &str) -> &str {
 }
 
 /// Without what rotation adds: `nova.log.2.gz`, `nova.log-20261121.xz` and `nova.log.2026-11-21` are `nova.log`.
-fn unrotated(path: &str) -> &str {
+pub(crate) fn unrotated(path: &str) -> &str {
     const COMPRESSED: [&str; 4] = [".gz", ".xz", ".zst", ".bz2"];
     let path = COMPRESSED.iter().find_map(|suffix| path.strip_suffix(suffix)).unwrap_or(path);
     let bare = path.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '_'));
@@ -146,13 +175,16 @@ mod tests {
             lines: 40,
             half: 7,
             hash: 99,
+            earlier_hash: 98,
+            file: Some((1, 2)),
+            written: SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(1_795_231_696_000_000_003)),
         };
         let bytes = checkpoint.to_bytes();
         assert_eq!(Checkpoint::from_bytes(&bytes), Some(checkpoint.clone()));
         for length in 0..bytes.len() {
             assert_eq!(Checkpoint::from_bytes(&bytes[..length]), None);
         }
-        let hostless = Checkpoint { host: None, ..checkpoint };
+        let hostless = Checkpoint { host: None, file: None, written: None, ..checkpoint };
         assert_eq!(Checkpoint::from_bytes(&hostless.to_bytes()), Some(hostless));
     }
 }

@@ -4,8 +4,9 @@
 //! archive: [`Input::read`] visits each as a [`Reader`], which first says what is new in it ([`Reader::resume`]) and
 //! then yields bounded batches of lines.
 //!
-//! What never ends is a [`LiveSource`]: it hands over each batch as a [`Delivery`], with the place to go on from and a
-//! receipt for what is durable. [`amqp`] reads the notifications of brokers.
+//! A [`LiveSource`] hands over lines as they come. [`LiveTail`] follows files that grow;
+//! [`Journal`], [`Syslog`] and [`Stdin`] hear lines that come by once. Each batch is a [`Delivery`]
+//! with the place to go on from and a receipt for what is durable. [`amqp`] reads the notifications of brokers.
 //!
 //! Invariant: a text is known by its content, never by its name alone. The same lines are read once, whatever has
 //! since been renamed, compressed or appended.
@@ -17,8 +18,15 @@ mod decode;
 
 mod identity;
 mod reader;
+mod text_hash;
 
 mod delivery;
+mod tail;
+
+mod journald;
+mod line_splitter;
+mod stdin;
+mod syslog;
 
 pub mod amqp;
 
@@ -29,4 +37,8 @@ pub use discover::{Discovery, discover};
 pub use error::ReadError;
 pub use identity::{Checkpoint, Resume};
 pub use input::{Content, Input, Settings, Skipped};
+pub use journald::{Journal, JournalSettings};
 pub use reader::{Batch, Reader};
+pub use stdin::Stdin;
+pub use syslog::{Syslog, SyslogCounts, SyslogSettings};
+pub use tail::{LiveTail, Start, Tail, TailSettings, TailStatus};

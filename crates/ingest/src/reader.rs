@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use model::Line;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::decode::{Decoded, decode};
 use crate::identity::HEADER;
+use crate::text_hash::TextHash;
 use crate::{Checkpoint, ReadError, Resume, Settings};
 
 /// One text, read from its first new line to its end.
@@ -39,7 +40,7 @@ pub(crate) enum Restart {
 struct Position {
     offset: u64,
     lines: u64,
-    hash: Xxh3,
+    hash: TextHash,
     /// The length of the last line, when its end was not there yet.
     half: u64,
 }
@@ -90,8 +91,7 @@ impl<'a> Reader<'a> {
         let mut best = None;
         for &at in &candidates {
             self.advance(known[at].consumed, spool.as_mut())?;
-            if self.position.offset == known[at].consumed && self.position.hash.digest128() == known[at].hash
-            {
+            if self.position.offset == known[at].consumed && self.position.hash.digest() == known[at].hash {
                 best = Some(at);
             }
         }
@@ -153,7 +153,10 @@ impl<'a> Reader<'a> {
             consumed: self.position.offset,
             lines: self.position.lines,
             half: self.position.half,
-            hash: self.position.hash.digest128(),
+            hash: self.position.hash.digest(),
+            earlier_hash: self.position.hash.earlier(),
+            file: None,
+            written: self.modified,
         }
     }
 
@@ -176,8 +179,12 @@ impl<'a> Reader<'a> {
             let end = memchr::memchr(b'\n', buffer);
             whole = end.is_some();
             let piece = buffer.get(..end.map_or(buffer.len(), |end| end + 1)).unwrap_or(buffer);
+            // A writer that goes on at its old place in a truncated file leaves a hole before its first line.
+            let hole =
+                if self.position.lines == 0 && line.text.is_empty() { leading_zeros(piece) } else { 0 };
+            let text = piece.get(hole..).unwrap_or_default();
             let room = (self.settings.max_line + 2).saturating_sub(line.text.len());
-            line.text.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            line.text.extend_from_slice(text.get(..room).unwrap_or(text));
             self.position.hash.update(piece);
             let taken = piece.len();
             self.stream.consume(taken);
@@ -283,7 +290,11 @@ impl Read for Failed {
     }
 }
 
-fn strip_line_end(text: &mut Vec<u8>) {
+pub(crate) fn leading_zeros(text: &[u8]) -> usize {
+    text.iter().position(|byte| *byte != 0).unwrap_or(text.len())
+}
+
+pub(crate) fn strip_line_end(text: &mut Vec<u8>) {
     if text.last() == Some(&b'\n') {
         text.pop();
         if text.last() == Some(&b'\r') {

@@ -8,6 +8,7 @@
 mod options;
 mod report;
 
+mod first_look;
 mod judge;
 mod read;
 
@@ -21,7 +22,7 @@ use parse::Knowledge;
 
 pub use error::ImportError;
 pub use ingest::Settings;
-pub use options::{Options, Sizes, Zones};
+pub use options::{Options, Place, Sizes, Zones};
 pub use report::{DefectCount, FileReport, Progress, Report, Unread};
 
 use read::Import;

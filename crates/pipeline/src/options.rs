@@ -11,12 +11,18 @@ pub struct Options {
     /// Files and folders; `-` is the standard input.
     pub paths: Vec<PathBuf>,
     pub zones: Zones,
-    /// Win over what paths tell.
+    /// Wins over what paths tell.
+    pub place: Place,
+    pub settings: Settings,
+    pub sizes: Sizes,
+}
+
+/// Who wrote the lines, as far as the user says.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
     pub host: Option<String>,
     pub service: Option<String>,
     pub daemon: Option<String>,
-    pub settings: Settings,
-    pub sizes: Sizes,
 }
 
 /// How much is done at a time. Tests make them small, so that little input makes many commits.

@@ -1,18 +1,16 @@
 //! Lines: from a text, through the first look, into the store.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use correlate::notes::{self, Opening};
-
 use index::{SourceId, Writer};
 use ingest::{Checkpoint, ReadError, Reader, Resume, Skipped};
-use model::{Annotation, Defect, Id, Line, Source, Timestamp};
+use model::{Annotation, Line, Timestamp};
 use parse::{Annotator, Knowledge};
 
 use crate::error::ImportError;
+use crate::first_look::{FirstLook, Text, locate, notes_of};
 use crate::options::Options;
 use crate::report::{FileReport, Report, Unread};
 
@@ -24,21 +22,12 @@ pub(crate) struct Import<'a> {
     /// Known from earlier imports, and from this one: the same file may be named twice.
     known: Vec<(SourceId, Checkpoint)>,
     done: Vec<index::Checkpoint>,
-    /// The requests that the lines since the last commit show to be worth judging, and when they were opened.
-    opened: HashMap<Id, Opening>,
+    look: FirstLook<'a>,
     /// Bytes of text since the last commit.
     uncommitted: usize,
     /// What earlier imports stored, if there is anything.
     stored: Option<index::Reader>,
     pub(crate) report: Report,
-}
-
-/// A text that is being read.
-struct Text {
-    id: SourceId,
-    source: Arc<Source>,
-    annotator: Annotator,
-    file: FileReport,
 }
 
 impl<'a> Import<'a> {
@@ -55,7 +44,7 @@ impl<'a> Import<'a> {
             writer,
             known,
             done: Vec::new(),
-            opened: HashMap::new(),
+            look: FirstLook::new(knowledge),
             uncommitted: 0,
             stored: index::Reader::open(&options.store).ok(),
             report: Report::default(),
@@ -78,7 +67,7 @@ impl<'a> Import<'a> {
         mut reader: Reader<'_>,
         advance: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), ImportError> {
-        let source = self.locate(&reader.path);
+        let source = locate(self.knowledge, &reader.path, &self.options.place);
         let host = source.host.clone();
         let checkpoints: Vec<Checkpoint> =
             self.known.iter().map(|(_, checkpoint)| checkpoint.clone()).collect();
@@ -109,13 +98,15 @@ impl<'a> Import<'a> {
             let nanos = i64::try_from(written.as_nanos()).unwrap_or(i64::MAX);
             annotator = annotator.with_year_hint(Timestamp::from_nanos(nanos));
         }
-        self.recall(id, last_stored, &mut annotator);
-        let mut text = Text { id, source: Arc::new(source), annotator, file };
-        self.read_lines(&mut reader, &mut text, advance)?;
+        let mut text = Text { id, source: Arc::new(source), annotator };
+        if let Some(stored) = &self.stored {
+            text.recall(stored, last_stored);
+        }
+        self.read_lines(&mut reader, &mut text, &mut file, advance)?;
 
         let checkpoint = reader.checkpoint(host.as_deref());
-        text.file.lines = checkpoint.lines;
-        self.report.files.push(text.file);
+        file.lines = checkpoint.lines;
+        self.report.files.push(file);
         self.done.retain(|done| done.source != id);
         self.done.push(index::Checkpoint { source: id, state: checkpoint.to_bytes() });
         self.known.retain(|(known, _)| *known != id);
@@ -127,6 +118,7 @@ impl<'a> Import<'a> {
         &mut self,
         reader: &mut Reader<'_>,
         text: &mut Text,
+        file: &mut FileReport,
         advance: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<(), ImportError> {
         loop {
@@ -141,10 +133,10 @@ impl<'a> Import<'a> {
             let cut = batch.cut;
             let lines = batch.lines.into_iter();
             let annotated: Vec<(Line, Annotation)> =
-                lines.map(|line| self.annotate(line, &cut, text)).collect();
+                lines.map(|line| self.look.at(line, &cut, text)).collect();
             for (line, annotation) in &annotated {
                 self.report.bytes += line.text.len() as u64 + 1;
-                text.file.count(line, annotation);
+                file.count(line, annotation);
                 self.report.stretch(annotation);
             }
             self.writer.append(text.id, &annotated).map_err(|source| ImportError::Write { source })?;
@@ -155,58 +147,10 @@ impl<'a> Import<'a> {
                 self.done.push(index::Checkpoint { source: text.id, state: so_far.to_bytes() });
                 self.commit()?;
             }
-            if advance(&text.file.path).is_break() {
+            if advance(&file.path).is_break() {
                 self.report.interrupted = true;
                 return Ok(());
             }
-        }
-    }
-
-    fn annotate(&mut self, mut line: Line, cut: &[u64], text: &mut Text) -> (Line, Annotation) {
-        let mut annotation = text.annotator.annotate(&mut line);
-        if cut.contains(&line.number) {
-            annotation.defect = Some(Defect::TooLong);
-        }
-        if let Some(start) = text.annotator.message_start() {
-            let glance = self.knowledge.glance(line.text.get(start..).unwrap_or_default());
-            annotation.notable = glance.notable;
-            let opens = glance.opens && text.annotator.names_request();
-            if annotation.continues.is_none() && (glance.known || opens) {
-                self.look(text, &line, &mut annotation);
-            }
-        }
-        (line, annotation)
-    }
-
-    /// Looks at a line as closely as at one that is asked for: for the failure that it tells, and for the request that it
-    /// shows to be worth judging.
-    fn look(&mut self, text: &Text, line: &Line, annotation: &mut Annotation) {
-        let event = self.knowledge.event(&text.source, std::slice::from_ref(line), annotation);
-        annotation.signature =
-            parse::told_failure(&event).map(|signature| parse::signature_id(&signature.slug));
-        if let (Some(request), Some(at)) = (correlate::opens(&event), event.timestamp) {
-            let opening = Opening::new(at, text.id.number());
-            let first = self.opened.entry(request).or_insert(opening);
-            *first = opening.min(*first);
-        }
-    }
-
-    fn locate(&self, path: &str) -> Source {
-        let mut source = self.knowledge.locate(path);
-        path.clone_into(&mut source.path);
-        let options = self.options;
-        source.host = options.host.clone().or(source.host);
-        source.service = options.service.clone().or(source.service);
-        source.daemon = options.daemon.clone().or(source.daemon);
-        source
-    }
-
-    /// Shows the annotator the lines before the first new one: that may continue one of them.
-    fn recall(&self, id: SourceId, last_stored: u64, annotator: &mut Annotator) {
-        const LINES: u64 = 256;
-        let Some(stored) = self.stored.as_ref().filter(|_| last_stored > 0) else { return };
-        for (mut line, _) in stored.at(id, last_stored.saturating_sub(LINES) + 1..=last_stored) {
-            annotator.annotate(&mut line);
         }
     }
 
@@ -218,10 +162,7 @@ impl<'a> Import<'a> {
 
     /// Everything that was read becomes durable, with how far it was read: beside the reading.
     fn commit(&mut self) -> Result<(), ImportError> {
-        let opened = self.opened.drain();
-        let notes = opened
-            .map(|(request, opening)| (notes::request_key(&request), notes::opening_to_bytes(&opening)));
-        self.writer.put_summaries(notes.collect());
+        self.writer.put_summaries(notes_of(&self.look.take_opened()));
         self.uncommitted = 0;
         let done = std::mem::take(&mut self.done);
         self.writer.start_commit(done).map_err(|source| ImportError::Write { source })
