@@ -1,5 +1,7 @@
 //! The tools that this project needs, and how to get them.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result, bail};
 
 use crate::command::{command, run as run_command, works};
@@ -7,7 +9,8 @@ use crate::options::Options;
 
 pub(crate) const HELP: &str = "\
 Installs what is missing, and nothing else: Debian packages with apt-get (as root or with sudo), parts of the
-toolchain with rustup. Touches no network when nothing is missing.
+toolchain with rustup, Python packages with pip into a folder of their own below `target`. Touches no network when
+nothing is missing.
 
 Usage: cargo xtask setup";
 
@@ -21,14 +24,34 @@ struct Tool {
 enum Source {
     Debian(&'static str),
     Rustup(&'static str),
+    Python(&'static str),
 }
 
-/// The compression libraries are compiled from C sources that come with their crates.
-const TOOLS: [Tool; 4] = [
+/// In a probe, the Python of our own folder.
+const PYTHON: &str = "PYTHON";
+
+/// The compression libraries are compiled from C sources that come with their crates. Notifications are tested with the
+/// broker and the library that clouds use; the broker is never started as a service.
+const TOOLS: [Tool; 7] = [
     Tool { name: "a C compiler", probe: &["cc", "--version"], source: Source::Debian("build-essential") },
     Tool { name: "git", probe: &["git", "--version"], source: Source::Debian("git") },
     Tool { name: "rustfmt", probe: &["cargo", "fmt", "--version"], source: Source::Rustup("rustfmt") },
     Tool { name: "clippy", probe: &["cargo", "clippy", "--version"], source: Source::Rustup("clippy") },
+    Tool {
+        name: "RabbitMQ",
+        probe: &["test", "-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
+        source: Source::Debian("rabbitmq-server"),
+    },
+    Tool {
+        name: "Python's venv",
+        probe: &["python3", "-c", "import ensurepip, venv"],
+        source: Source::Debian("python3-venv"),
+    },
+    Tool {
+        name: "oslo.messaging",
+        probe: &[PYTHON, "-c", "import oslo_messaging"],
+        source: Source::Python("oslo.messaging"),
+    },
 ];
 
 /// What only measurements are compared with.
@@ -57,7 +80,7 @@ pub(crate) fn install_missing_for_crash() -> Result<()> {
 }
 
 fn install_missing_of(tools: &[Tool]) -> Result<()> {
-    let missing: Vec<&Tool> = tools.iter().filter(|tool| !works(tool.probe)).collect();
+    let missing: Vec<&Tool> = tools.iter().filter(|tool| !tool.is_there()).collect();
     if missing.is_empty() {
         let names: Vec<&str> = tools.iter().map(|tool| tool.name).collect();
         println!("Every tool is there: {}.", names.join(", "));
@@ -65,18 +88,47 @@ fn install_missing_of(tools: &[Tool]) -> Result<()> {
     for tool in missing {
         println!("{} is missing: installing it.", tool.name);
         install(&tool.source).with_context(|| format!("failed to install {}", tool.name))?;
-        if !works(tool.probe) {
+        if !tool.is_there() {
             bail!("{} is still missing: `{}` fails", tool.name, tool.probe.join(" "));
         }
     }
     Ok(())
 }
 
+impl Tool {
+    fn is_there(&self) -> bool {
+        let python = python();
+        let probe = self.probe.iter().map(|word| if *word == PYTHON { python.as_str() } else { *word });
+        works(&probe.collect::<Vec<_>>())
+    }
+}
+
 fn install(source: &Source) -> Result<()> {
     match source {
+        Source::Python(package) => install_for_python(package),
         Source::Debian(package) => install_package(package),
         Source::Rustup(component) => run_command(command(&["rustup", "component", "add", component])),
     }
+}
+
+fn install_for_python(package: &str) -> Result<()> {
+    let python = python();
+    if !works(&[&python, "-m", "pip", "--version"]) {
+        let folder = environment();
+        run_command(command(&["python3", "-m", "venv", "--clear", &folder.to_string_lossy()]))?;
+    }
+    run_command(command(&[&python, "-m", "pip", "install", "--quiet", package]))
+}
+
+fn python() -> String {
+    environment().join("bin/python").to_string_lossy().into_owned()
+}
+
+/// Beside what cargo builds, wherever that is: this program lies two folders below.
+fn environment() -> PathBuf {
+    let program = std::env::current_exe().expect("the system tells which program runs");
+    let target = program.ancestors().nth(2).expect("cargo puts programs into target/PROFILE");
+    target.join("venv")
 }
 
 fn install_package(package: &str) -> Result<()> {

@@ -22,6 +22,8 @@ pub enum ReadError {
     Archive { path: String, source: io::Error },
     #[error("archives inside `{path}` are nested more than {limit} deep; unpack it and import the folder")]
     TooDeep { path: String, limit: usize },
+    #[error("failed to read the notifications of cluster `{cluster}`")]
+    Broker { cluster: String, source: Box<crate::amqp::BrokerError> },
     #[error("`{pattern}` is no pattern for files; write it as in `/var/log/**/*.log`")]
     Pattern { pattern: String, source: globset::Error },
     #[error(
@@ -60,6 +62,7 @@ impl ReadError {
             | Self::Archive { path, .. }
             | Self::Crashed { path }
             | Self::TooDeep { path, .. } => path.clone(),
+            Self::Broker { cluster, .. } => format!("amqp/{cluster}"),
         }
     }
 

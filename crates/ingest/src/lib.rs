@@ -5,7 +5,8 @@
 //! then yields bounded batches of lines.
 //!
 //! A [`LiveSource`] hands over lines as they come. [`LiveTail`] follows files that grow;
-//! [`Journal`], [`Syslog`] and [`Stdin`] hear lines that come by once.
+//! [`Journal`], [`Syslog`] and [`Stdin`] hear lines that come by once. Each batch is a [`Delivery`]
+//! with the place to go on from and a receipt for what is durable. [`amqp`] reads the notifications of brokers.
 //!
 //! Invariant: a text is known by its content, never by its name alone. The same lines are read once, whatever has
 //! since been renamed, compressed or appended.
@@ -26,6 +27,8 @@ mod journald;
 mod line_splitter;
 mod stdin;
 mod syslog;
+
+pub mod amqp;
 
 mod error;
 

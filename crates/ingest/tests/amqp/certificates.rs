@@ -1,0 +1,62 @@
+//! A certificate authority that nobody knows, and what it signed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+
+use super::broker::USER;
+
+pub(crate) struct Certificates {
+    pub(crate) ca: PathBuf,
+    /// Another one.
+    pub(crate) stranger: PathBuf,
+    pub(crate) server: (PathBuf, PathBuf),
+    pub(crate) client: (PathBuf, PathBuf),
+}
+
+/// The only name in the broker's certificate.
+pub(crate) const SERVER_NAME: &str = "broker.example";
+
+impl Certificates {
+    pub(crate) fn write(folder: &Path) -> Self {
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+        let (ca, issuer) = authority("ours");
+        let (stranger, _) = authority("another");
+        let pair = |name: &str, common_name: &str| {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(vec![common_name.to_owned()]).unwrap();
+            params.distinguished_name = called(common_name);
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            (
+                write(&format!("{name}.pem"), certificate.pem()),
+                write(&format!("{name}.key"), key.serialize_pem()),
+            )
+        };
+        Self {
+            server: pair("server", SERVER_NAME),
+            client: pair("client", USER),
+            ca: write("ca.pem", ca),
+            stranger: write("stranger.pem", stranger),
+        }
+    }
+}
+
+fn authority(name: &str) -> (String, Issuer<'static, KeyPair>) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = called(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap();
+    (certificate.pem(), Issuer::new(params, key))
+}
+
+fn called(name: &str) -> DistinguishedName {
+    let mut called = DistinguishedName::new();
+    called.push(DnType::CommonName, name);
+    called
+}
