@@ -82,6 +82,17 @@ impl<'a> Decoder<'a> {
         None
     }
 
+    /// Leaves numbers out.
+    pub(crate) fn skip_numbers(&mut self, count: usize) -> Option<()> {
+        let mut ends = 0;
+        let mut at = 0;
+        while ends < count {
+            ends += usize::from(*self.0.get(at)? < 0x80);
+            at += 1;
+        }
+        self.take(at).map(drop)
+    }
+
     pub(crate) fn signed(&mut self) -> Option<i64> {
         let value = self.number()?;
         Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())

@@ -163,9 +163,10 @@ impl Reader {
         let levels = !(level_bit(min_severity) - 1);
         let mut places: BTreeMap<Place, (bool, Timestamp)> = BTreeMap::new();
         for segment in overlapping(&view, range) {
-            for (number, entry) in self.entries(segment, Wanted { range, levels }) {
+            let wanted = Wanted { range, levels };
+            for (number, entry) in self.entries(segment, wanted) {
                 let found = Found { segment, number, entry, dead_from: view.dead_from(segment, &entry) };
-                let Some(block) = self.block(&found) else { continue };
+                let Some(block) = self.block_with_some(&found, wanted) else { continue };
                 for (row, annotation) in block.rows.annotations.iter().enumerate() {
                     let Some(time) = annotation.timestamp.filter(|time| range.contains(*time)) else {
                         continue;
@@ -374,17 +375,25 @@ impl Reader {
     }
 
     pub(crate) fn block(&self, found: &Found<'_>) -> Option<Arc<Block>> {
+        self.cached(found, || found.segment.block(&found.entry, found.number).map(Some))
+    }
+
+    /// The block, unless none of its lines is wanted; when that costs nothing, also then.
+    fn block_with_some(&self, found: &Found<'_>, wanted: Wanted) -> Option<Arc<Block>> {
+        self.cached(found, || found.segment.block_with(&found.entry, found.number, wanted))
+    }
+
+    fn cached(
+        &self,
+        found: &Found<'_>,
+        read: impl FnOnce() -> Result<Option<Block>, Damage>,
+    ) -> Option<Arc<Block>> {
         let place = (found.segment.number(), found.number);
         if let Some(block) = locked(&self.cache).get(place) {
             return Some(block);
         }
-        match found.segment.block(&found.entry, found.number) {
-            Ok(block) => Some(locked(&self.cache).insert(place, block, &found.entry)),
-            Err(damage) => {
-                self.note(damage);
-                None
-            }
-        }
+        let block = self.noted(read())?;
+        Some(locked(&self.cache).insert(place, block, &found.entry))
     }
 
     pub(crate) fn block_with_text(&self, found: &Found<'_>) -> Option<Arc<Block>> {

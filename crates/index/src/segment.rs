@@ -283,6 +283,19 @@ impl Segment {
         }
     }
 
+    /// The block, if a line of it is at one of these levels and in this stretch of time.
+    pub(crate) fn block_with(
+        &self,
+        entry: &Entry,
+        number: u32,
+        wanted: Wanted,
+    ) -> Result<Option<Block>, Damage> {
+        match self {
+            Self::Committed(stored) => stored.block_with(entry, wanted),
+            Self::Open(open) => open.block(entry, number).map(Some),
+        }
+    }
+
     pub(crate) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Damage> {
         match self {
             Self::Committed(stored) => stored.text(entry),
@@ -365,6 +378,15 @@ impl Stored {
 
     pub(crate) fn block(&self, entry: &Entry) -> Result<Block, Damage> {
         read_columns(&self.file, entry, &self.formats).map_err(|error| self.block_damage(&error))
+    }
+
+    fn block_with(&self, entry: &Entry, wanted: Wanted) -> Result<Option<Block>, Damage> {
+        let columns = unpack_columns(&self.file, entry).map_err(|error| self.block_damage(&error))?;
+        // What cannot be read is told when it is read as a whole.
+        if block::holds(&columns, entry.count as usize, wanted) == Some(false) {
+            return Ok(None);
+        }
+        read_block(&columns, entry, &self.formats).map(Some).map_err(|error| self.block_damage(&error))
     }
 
     pub(crate) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Damage> {
@@ -474,9 +496,16 @@ impl Zone {
 }
 
 pub(crate) fn read_columns(file: &File, entry: &Entry, formats: &[&'static str]) -> io::Result<Block> {
+    read_block(&unpack_columns(file, entry)?, entry, formats)
+}
+
+fn unpack_columns(file: &File, entry: &Entry) -> io::Result<Vec<u8>> {
     // Five varints of at most 10 bytes and a flag for each line.
-    let columns = unpack(file, entry.at, entry.columns, entry.count as usize * 64 + 64)?;
-    let rows = block::decode(&columns, entry.first, entry.count as usize, formats);
+    unpack(file, entry.at, entry.columns, entry.count as usize * 64 + 64)
+}
+
+fn read_block(columns: &[u8], entry: &Entry, formats: &[&'static str]) -> io::Result<Block> {
+    let rows = block::decode(columns, entry.first, entry.count as usize, formats);
     rows.map(Block::new).ok_or_else(|| wrong(&format!("unreadable columns at byte {}", entry.at)))
 }
 
