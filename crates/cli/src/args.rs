@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use index::Cursor;
 use model::{Id, Severity, TimeRange, Timestamp};
+use pipeline::BrokerUrl;
 use query::RequestCursor;
 
 /// Finds the true cause of failed OpenStack requests in logs and notifications
@@ -118,6 +119,7 @@ Examples:
   culprit up
   culprit up '/var/log/kolla/**/*.log' --from-end
   culprit up --syslog-udp 127.0.0.1:5514 --journal
+  culprit up --notifications rabbit://openstack:secret@controller:5672/
   culprit up --json | jq -r 'select(.instance) | .cause.slug'")]
 pub(crate) struct Up {
     /// Files to follow: `*` stays within one folder, `**` goes into all
@@ -141,6 +143,10 @@ pub(crate) struct Up {
     /// Follow systemd's journal too
     #[arg(long)]
     pub(crate) journal: bool,
+    /// Read the notifications of a broker too, from queues of our own beside those of others:
+    /// `amqp://user:password@host:5672/vhost`, or a `transport_url` of OpenStack's
+    #[arg(long, value_name = "URL", env = "CULPRIT_NOTIFICATIONS", hide_env_values = true)]
+    pub(crate) notifications: Option<BrokerUrl>,
     /// Read lines from standard input too
     #[arg(long)]
     pub(crate) stdin: bool,

@@ -9,7 +9,9 @@ use correlate::Answer;
 use index::{StoreError, Writer};
 use model::{Id, TimeRange, Timestamp};
 use parse::{FilterError, Finding, Knowledge};
-use pipeline::{ImportError, LiveError, LiveReport, Settings, Sizes, Zones};
+use pipeline::{
+    Bounds, BrokerUrl, Cluster, ImportError, LiveError, LiveReport, Settings, Sizes, Take, Zones,
+};
 use query::QueryError;
 use tokio_util::sync::CancellationToken;
 
@@ -179,15 +181,25 @@ pub(crate) fn import(
     })
 }
 
-/// `tell` hears what happens until `stop` is cancelled.
+/// `tell` hears what happens until `stop` is cancelled. What is known of notifications tells what is read of `broker`.
 pub(crate) fn up(
     options: &LiveOptions,
     filters: Option<&Path>,
-    sources: Sources,
+    broker: Option<&BrokerUrl>,
+    mut sources: Sources,
     stop: &CancellationToken,
     tell: &mut dyn FnMut(Happening<'_>),
 ) -> Result<LiveReport, Failure> {
     let knowledge = knowledge(filters)?;
+    sources.brokers.extend(broker.map(|url| {
+        let take = Take::Copy {
+            exchanges: knowledge.exchanges().to_vec(),
+            routing_keys: knowledge.routing_keys().to_vec(),
+            queue_prefix: "culprit".to_owned(),
+            bounds: Bounds::default(),
+        };
+        Cluster::new("cloud", vec![url.clone()], take)
+    }));
     pipeline::up(options, sources, &knowledge, stop, tell).map_err(|error| match error {
         LiveError::Open { source } => store_failure(&options.store, source),
         LiveError::Source { .. } => {

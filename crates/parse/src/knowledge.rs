@@ -103,6 +103,18 @@ impl Knowledge {
         self.signatures.find(event)
     }
 
+    /// The exchanges on which services publish notifications.
+    #[must_use]
+    pub fn exchanges(&self) -> &[String] {
+        &self.vocabulary.exchanges
+    }
+
+    /// The routing keys of notifications.
+    #[must_use]
+    pub fn routing_keys(&self) -> &[String] {
+        &self.vocabulary.routing_keys
+    }
+
     /// What the words in notifications mean.
     pub(crate) fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

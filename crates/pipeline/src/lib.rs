@@ -24,6 +24,7 @@ use ingest::Content;
 use parse::Knowledge;
 
 pub use error::{ImportError, LiveError};
+pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take};
 pub use ingest::{JournalSettings, Settings, Start, SyslogSettings, TailSettings};
 pub use live::{Live, LiveReport, News};
 pub use options::{LiveOptions, Options, Place, Sizes, Zones};

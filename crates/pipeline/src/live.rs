@@ -1,6 +1,7 @@
 //! Lines that live sources hand over: stored, committed, and the requests in them judged as they go on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use correlate::notes;
 use correlate::{Baseline, judge_briefly, judge_request};
 use index::{Checkpoint, Reader, SourceId, Writer};
 use ingest::{Delivery, Receipt};
+use lru::LruCache;
 use model::{Annotation, Line, Outcome, Source, Summary};
 use parse::{Annotator, Knowledge};
 use query::StoreEvidence;
@@ -46,7 +48,7 @@ pub struct Live<'a> {
     known: Vec<(SourceId, ingest::Checkpoint)>,
     /// What was stored of streams, by their names.
     streams: HashMap<String, Stream>,
-    texts: HashMap<TextKey, Text>,
+    texts: LruCache<TextKey, Text>,
     look: FirstLook<'a>,
     /// Of what was appended since the last commit was started.
     checkpoints: BTreeMap<SourceId, Vec<u8>>,
@@ -74,7 +76,9 @@ struct Stream {
     state: Vec<u8>,
 }
 
-/// A second's worth, on one processor.
+/// Many times as many as are followed at a time: a text that was not heard of for longer is over.
+const MOST_TEXTS: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
+/// Half a second's worth, on one processor.
 const MOST_JUDGED: usize = 256;
 
 impl<'a> Live<'a> {
@@ -108,7 +112,7 @@ impl<'a> Live<'a> {
             writer,
             known,
             streams,
-            texts: HashMap::new(),
+            texts: LruCache::new(MOST_TEXTS),
             look: FirstLook::new(knowledge),
             checkpoints: BTreeMap::new(),
             receipts: Vec::new(),
@@ -134,6 +138,12 @@ impl<'a> Live<'a> {
         self.streams.get(stream).map(|stream| stream.state.clone()).unwrap_or_default()
     }
 
+    /// The same of all streams, by their names.
+    #[must_use]
+    pub fn states(&self) -> HashMap<String, Vec<u8>> {
+        self.streams.iter().map(|(name, stream)| (name.clone(), stream.state.clone())).collect()
+    }
+
     #[must_use]
     pub fn report(&self) -> LiveReport {
         LiveReport { watched: self.watched.len(), ..self.report }
@@ -145,7 +155,7 @@ impl<'a> Live<'a> {
         let (key, state) = match place {
             ingest::Place::File { text, continues, checkpoint } => {
                 let key = TextKey::File(text);
-                if !self.texts.contains_key(&key) {
+                if !self.texts.contains(&key) {
                     let known = continues.and_then(|place| self.known.get(place));
                     let known = known.map(|(source, checkpoint)| (*source, checkpoint.lines));
                     self.begin(key.clone(), source, known);
@@ -154,7 +164,7 @@ impl<'a> Live<'a> {
             }
             ingest::Place::Stream { name, state } => {
                 let key = TextKey::Stream(name.clone());
-                if !self.texts.contains_key(&key) {
+                if !self.texts.contains(&key) {
                     let known = self.streams.get(&name).map(|stream| (stream.source, stream.lines));
                     let id = self.begin(key.clone(), Source { path: name.clone(), ..source }, known);
                     self.streams.entry(name).or_insert(Stream { source: id, lines: 0, state: Vec::new() });
@@ -219,7 +229,7 @@ impl<'a> Live<'a> {
         let annotator = Annotator::new(self.options.zones.of(source.host.as_deref()));
         let mut text = Text { id, source: Arc::new(source), annotator };
         text.recall(&self.reader, known.map_or(0, |(_, lines)| lines));
-        self.texts.insert(key, text);
+        self.texts.put(key, text);
         id
     }
 

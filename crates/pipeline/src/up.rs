@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ingest::amqp::{Cluster, Notifications, Report};
 use ingest::{
     Delivery, Journal, JournalSettings, LiveSource, LiveTail, ReadError, Settings, Stdin, Syslog,
     SyslogSettings, TailSettings,
@@ -22,6 +23,8 @@ pub struct Sources {
     pub files: Option<TailSettings>,
     pub syslog: Option<SyslogSettings>,
     pub journal: Option<JournalSettings>,
+    /// Brokers whose notifications are read.
+    pub brokers: Vec<Cluster>,
     /// The standard input; everything ends when it and all others end.
     pub stdin: bool,
 }
@@ -40,6 +43,8 @@ pub enum Happening<'a> {
 
 /// Deliveries that wait: each is bounded, and a source that finds no room waits.
 const WAITING: usize = 32;
+/// Reports of brokers that wait to be told; more are dropped.
+const REPORTS: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
 /// So many looks settle what became of a request.
 const LAST_LOOKS: u32 = 3;
@@ -77,6 +82,7 @@ pub fn up(
                 }
             }
             running.tell_problems(tell);
+            running.tell_reports(tell);
             tick = began.elapsed() + TICK;
         }
     }
@@ -97,9 +103,19 @@ struct Running {
     files: Option<tokio::sync::watch::Receiver<ingest::TailStatus>>,
     /// What was said of files.
     told: Vec<String>,
+    reports: mpsc::Receiver<Report>,
 }
 
 impl Running {
+    /// Troubles with brokers.
+    fn tell_reports(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
+        while let Ok(report) = self.reports.try_recv() {
+            if let Report::Trouble(error) = report {
+                tell(Happening::Trouble(error.to_string()));
+            }
+        }
+    }
+
     /// Files that cannot be read, each once.
     fn tell_problems(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
         let Some(files) = &mut self.files else { return };
@@ -145,9 +161,14 @@ fn start(
         let name = Journal::new(settings.clone(), &[]).name();
         tasks.spawn(Journal::new(settings, &live.state_of(&name)).run(out.clone(), stop.clone()));
     }
+    let (report, reports) = mpsc::channel(REPORTS);
+    for cluster in sources.brokers {
+        let notifications = Notifications::new(cluster, &live.states(), report.clone());
+        tasks.spawn(notifications.run(out.clone(), stop.clone()));
+    }
     if sources.stdin {
         tasks.spawn(Stdin::new(Settings::default()).run(out.clone(), stop.clone()));
     }
     tell(Happening::Ready { addresses });
-    Ok(Running { tasks, files, told: Vec::new() })
+    Ok(Running { tasks, files, told: Vec::new(), reports })
 }

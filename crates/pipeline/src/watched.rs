@@ -23,7 +23,7 @@ const AMENDED: Duration = Duration::from_secs(20);
 /// Longer than the time-outs for networks and volumes, times the attempts.
 const GIVEN_UP: Duration = Duration::from_secs(1800);
 
-/// The oldest go first when there are more.
+/// When there are more, those go first that are to be looked at last.
 const MOST_WATCHED: usize = 100_000;
 const MOST_TOLD: NonZeroUsize = NonZeroUsize::new(20_000).expect("not zero");
 
@@ -68,12 +68,14 @@ impl Watched {
 
     /// A line shows the request to be worth judging.
     pub(crate) fn hear(&mut self, request: Id, opening: Opening, now: Duration) {
-        let due = now + SETTLE;
+        let mut due = now + SETTLE;
         match self.requests.get_mut(&request) {
             Some(watch) => {
                 watch.opening = opening.min(watch.opening);
                 watch.heard = now;
                 self.due.remove(&(watch.due, request.clone()));
+                // Whoever never falls silent is looked at all the same.
+                due = due.min(watch.due);
                 watch.due = due;
             }
             None => {
@@ -82,9 +84,9 @@ impl Watched {
         }
         self.due.insert((due, request));
         while self.requests.len() > MOST_WATCHED
-            && let Some((_, longest)) = self.due.pop_first()
+            && let Some((_, idle)) = self.due.pop_last()
         {
-            self.requests.remove(&longest);
+            self.requests.remove(&idle);
         }
     }
 

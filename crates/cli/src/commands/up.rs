@@ -24,14 +24,14 @@ pub(super) fn run(up: Up, globals: &Globals, console: &Console) -> Result<Exit, 
     let stop = CancellationToken::new();
     console.cancel_when_interrupted(&stop);
     let mut failure = None;
-    let report =
-        engine::up(&options, globals.filters.as_deref(), sources(&up, &host)?, &stop, &mut |news| {
-            if let Err(error) = tell(&news, console) {
-                // Nobody reads any more.
-                failure.get_or_insert(error);
-                stop.cancel();
-            }
-        })?;
+    let (filters, broker) = (globals.filters.as_deref(), up.notifications.as_ref());
+    let report = engine::up(&options, filters, broker, sources(&up, &host)?, &stop, &mut |news| {
+        if let Err(error) = tell(&news, console) {
+            // Nobody reads any more.
+            failure.get_or_insert(error);
+            stop.cancel();
+        }
+    })?;
     console.remark(&render::up::end(&report));
     failure.map_or(Ok(Exit::Answered), Err)
 }
@@ -58,7 +58,13 @@ fn sources(up: &Up, host: &str) -> Result<Sources, Failure> {
     });
     let files = TailSettings { patterns, host: Some(host.to_owned()), start, ..TailSettings::default() };
     let journal = JournalSettings { host: host.to_owned(), start, ..JournalSettings::default() };
-    Ok(Sources { files: Some(files), syslog, journal: up.journal.then_some(journal), stdin: up.stdin })
+    Ok(Sources {
+        files: Some(files),
+        syslog,
+        journal: up.journal.then_some(journal),
+        stdin: up.stdin,
+        ..Sources::default()
+    })
 }
 
 fn absolute(pattern: &str) -> Result<String, Failure> {

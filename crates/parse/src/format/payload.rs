@@ -18,6 +18,9 @@ const MENTION_LIMIT: usize = 256;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Vocabulary {
+    /// Where notifications are published.
+    pub(crate) exchanges: Vec<String>,
+    pub(crate) routing_keys: Vec<String>,
     /// The service part of a publisher id, as old notifications write it, to the program.
     pub(super) publishers: BTreeMap<String, String>,
     /// Keys that hold a state, the most telling first.
@@ -70,8 +73,14 @@ impl Vocabulary {
         self.keys.0.extend(site.keys.0);
         self.objects.0.extend(site.objects.0);
         self.device_owners.0.extend(site.device_owners.0);
-        let lists = [&mut self.states, &mut self.reasons, &mut self.ignored];
-        for (list, own) in lists.into_iter().zip([site.states, site.reasons, site.ignored]) {
+        let lists = [
+            (&mut self.exchanges, site.exchanges),
+            (&mut self.routing_keys, site.routing_keys),
+            (&mut self.states, site.states),
+            (&mut self.reasons, site.reasons),
+            (&mut self.ignored, site.ignored),
+        ];
+        for (list, own) in lists {
             if !own.is_empty() {
                 *list = own;
             }
