@@ -135,3 +135,81 @@ impl Watched {
         self.requests.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{Entry, Event, Link, LinkKind, Request, TimeRange, Timestamp, Trace, Verdict};
+
+    use super::*;
+
+    fn request() -> Id {
+        Id::parse("0679010f-c12e-4d7d-a1f6-9c887eb0e4f8").unwrap()
+    }
+
+    fn case(outcome: Outcome, entries: usize) -> Case {
+        let link = Link { kind: LinkKind::Request, confidence: 1.0, via: None };
+        let entry = Entry { event: Arc::new(Event::default()), link, span: 0 };
+        let request = Request { id: Some(request()), ..Request::default() };
+        Case {
+            trace: Trace {
+                request,
+                outcome,
+                entries: vec![entry; entries],
+                spans: Vec::new(),
+                attempts: Vec::new(),
+                time: TimeRange::ALL,
+            },
+            verdict: Verdict {
+                outcome,
+                candidates: Vec::new(),
+                named: false,
+                shown: None,
+                path: Vec::new(),
+                missing: None,
+            },
+        }
+    }
+
+    /// Looks at a request whenever it is due: `looks` say what is seen, one after the other. When a failure was told, in
+    /// milliseconds, and whether the request is still watched in the end.
+    fn told(looks: &[(Outcome, usize)]) -> (Vec<u128>, bool) {
+        let mut watched = Watched::new();
+        watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::ZERO);
+        let (mut told, mut looks, mut now) = (Vec::new(), looks.iter(), Duration::ZERO);
+        while watched.len() > 0 {
+            now += Duration::from_millis(500);
+            for due in watched.take_due(now, 10) {
+                let Some((outcome, entries)) = looks.next() else { return (told, true) };
+                if watched.judged(&due, &case(*outcome, *entries), now).tell {
+                    told.push(now.as_millis());
+                }
+            }
+        }
+        (told, false)
+    }
+
+    #[test]
+    fn a_failure_is_told_once_and_when_nothing_is_added_any_more() {
+        use Outcome::{Failed, Succeeded, Unfinished};
+        let check = |looks: &[(Outcome, usize)], times: &[u128], watched| {
+            assert_eq!(told(looks), (times.to_vec(), watched), "{looks:?}");
+        };
+        check(&[(Failed, 3), (Failed, 3)], &[3000], true);
+        check(&[(Failed, 3), (Failed, 4), (Failed, 4), (Failed, 4)], &[4500], true);
+        check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
+        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[7000], true);
+        // Late lines may tell more for twenty seconds.
+        check(&[(Failed, 3); 10], &[3000], false);
+    }
+
+    #[test]
+    fn whoever_never_falls_silent_is_looked_at_all_the_same() {
+        let mut watched = Watched::new();
+        for second in 0..10 {
+            watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::from_secs(second));
+        }
+        assert_eq!(watched.take_due(Duration::from_secs(2), 10), [request()]);
+    }
+}

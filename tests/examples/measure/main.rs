@@ -20,7 +20,7 @@ use model::{Id, Severity, TimeRange};
 use parse::Knowledge;
 
 use corpus::{Corpus, asked_ids, rare_texts, request_ids};
-use process::{Usage, peak_memory, run};
+use process::{Usage, look, peak_memory, run};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -296,9 +296,11 @@ impl Bench<'_> {
             row(name, "-", "the corpus holds none");
             return Ok(());
         };
-        let theirs = run(Command::new("rg")
-            .args(["--no-config", "-uu", "-a", "-i", "-w", "-F", sample])
-            .args(self.corpus.roots()))?;
+        let theirs = look(
+            Command::new("rg")
+                .args(["--no-config", "-uu", "-a", "-i", "-w", "-F", sample])
+                .args(self.corpus.roots()),
+        )?;
         let figure = times_of(&mut times);
         let reference = format!(
             "at most 100 ms; {} texts, {:.1} events each; `rg -iw`: {:.0} ms",

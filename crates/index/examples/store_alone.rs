@@ -1,6 +1,6 @@
-//! How fast lines are stored and found: `measure FOLDER STORE [TIMES]` imports every file below a folder that holds `logs`;
-//! `measure STORE ID…` looks ids up in a fresh process,
-//! `measure STORE --ids FILE` all ids of a file, and asks what goes over everything. Times of lines are guessed; this measures the store alone.
+//! How fast lines are stored and found: `store_alone FOLDER STORE [TIMES]` imports every file below a folder that holds `logs`;
+//! `store_alone STORE ID…` looks ids up in a fresh process,
+//! `store_alone STORE --ids FILE` all ids of a file, and asks what goes over everything. Times of lines are guessed; this measures the store alone.
 #![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::fs;
