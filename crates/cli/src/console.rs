@@ -78,20 +78,13 @@ impl Console {
         failure.exit
     }
 
-    /// From here on the first Ctrl-C asks work to stop at the next good place, and the second ends the program. The store
+    /// From here on the first Ctrl-C or SIGTERM asks work to stop at the next good place, and the second ends the program. The store
     /// is whole at every moment; what is asked for is that temporary folders go too.
     pub(crate) fn watch_for_interrupts(&self) {
-        let interrupted = Arc::clone(&self.interrupted);
-        let watching = ctrlc::set_handler(move || {
-            if interrupted.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted as i32);
-            }
-        });
-        // Without a handler Ctrl-C ends the program at once, which does no harm either.
-        drop(watching);
+        self.cancel_when_interrupted(&CancellationToken::new());
     }
 
-    /// From here on the first Ctrl-C or SIGTERM asks for an orderly end, and the second ends the program.
+    /// The same for work that is stopped by a token.
     pub(crate) fn cancel_when_interrupted(&self, stop: &CancellationToken) {
         let (interrupted, stop) = (Arc::clone(&self.interrupted), stop.clone());
         let watching = ctrlc::set_handler(move || {
@@ -100,7 +93,7 @@ impl Console {
                 std::process::exit(Exit::Interrupted as i32);
             }
         });
-        // Without a handler they end the program at once, which loses nothing either.
+        // Without a handler Ctrl-C ends the program at once, which does no harm either.
         drop(watching);
     }
 
