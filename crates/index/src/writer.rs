@@ -325,13 +325,9 @@ impl Writer {
 
     /// Ends a commit that was started, if that takes no waiting.
     fn go_on(&mut self) -> Result<(), StoreError> {
-        let waits = self.finishing.iter().take(self.awaited()).any(Finishing::is_running);
-        if self.pending.is_none() || waits { Ok(()) } else { self.end_commit() }
-    }
-
-    /// How many of the segments that are being finished a commit waits for.
-    fn awaited(&self) -> usize {
-        self.pending.as_ref().map_or(0, |pending| pending.segments)
+        let Some(pending) = &self.pending else { return Ok(()) };
+        let waits = self.finishing.iter().take(pending.segments).any(Finishing::is_running);
+        if waits { Ok(()) } else { self.end_commit() }
     }
 
     fn end_commit(&mut self) -> Result<(), StoreError> {

@@ -73,7 +73,7 @@ pub(crate) fn judge_new(
         notes.extend(
             others.into_iter().filter_map(|due| note(&judge_briefly(&due.request, &evidence, &baseline))),
         );
-        notes.push((notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(&baseline)));
+        notes.push(baseline_note(&baseline));
         writer.put_summaries(notes);
         writer.commit(Vec::new()).map_err(|source| ImportError::Write { source })?;
     }
@@ -83,11 +83,10 @@ pub(crate) fn judge_new(
 /// What was learned so far, and what is to be judged, in order of time: what succeeds teaches how to read what fails
 /// about then or later.
 fn start(notes: &Notes, new_lines: Option<TimeRange>) -> (Baseline, Vec<Due>) {
-    let baseline = notes.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
     let reach = new_lines.map(|lines| lines.widened(REACH_SECONDS, REACH_SECONDS));
     let mut due: Vec<Due> = notes.iter().filter_map(|(key, bytes)| due(key, bytes, reach)).collect();
     due.sort_by(|one, other| (one.opened, &one.request).cmp(&(other.opened, &other.request)));
-    (baseline.unwrap_or_default(), due)
+    (learned(notes), due)
 }
 
 fn due(key: &[u8], bytes: &[u8], reach: Option<TimeRange>) -> Option<Due> {
@@ -98,6 +97,16 @@ fn due(key: &[u8], bytes: &[u8], reach: Option<TimeRange>) -> Option<Due> {
     let known = notes::summary_from_bytes(key, bytes)?;
     let touched = known.start <= reach.end && reach.start <= known.end;
     touched.then_some(Due { opened: known.start, request: known.request, new: None })
+}
+
+/// What was learned so far.
+pub(crate) fn learned(notes: &Notes) -> Baseline {
+    let known = notes.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
+    known.unwrap_or_default()
+}
+
+pub(crate) fn baseline_note(baseline: &Baseline) -> (Vec<u8>, Vec<u8>) {
+    (notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(baseline))
 }
 
 /// What is remembered of it.

@@ -16,7 +16,7 @@ use query::StoreEvidence;
 
 use crate::error::LiveError;
 use crate::first_look::{FirstLook, Text, locate, notes_of};
-use crate::judge::{Lessons, note};
+use crate::judge::{Lessons, baseline_note, learned, note};
 use crate::options::{LiveOptions, Place};
 use crate::watched::Watched;
 
@@ -103,9 +103,7 @@ impl<'a> Live<'a> {
                 watched.hear(request, opening, Duration::ZERO);
             }
         }
-        let baseline =
-            remembered.get(notes::BASELINE_KEY).and_then(|bytes| notes::baseline_from_bytes(bytes));
-        let baseline = baseline.unwrap_or_default();
+        let baseline = learned(&remembered);
         Ok(Self {
             options,
             knowledge,
@@ -217,11 +215,9 @@ impl<'a> Live<'a> {
 
     /// A text that was not heard of since the start. `known` are the source that it goes on with and its last line.
     fn begin(&mut self, key: TextKey, told: Source, known: Option<(SourceId, u64)>) -> SourceId {
-        let usual = Place { host: self.options.host.clone(), ..Place::default() };
-        let mut source = locate(self.knowledge, &told.path, &Place::default());
-        source.host = told.host.or(source.host).or(usual.host);
-        source.service = told.service.or(source.service);
-        source.daemon = told.daemon.or(source.daemon);
+        let place = Place { host: told.host, service: told.service, daemon: told.daemon };
+        let mut source = locate(self.knowledge, &told.path, &place);
+        source.host = source.host.or_else(|| self.options.host.clone());
         let id = match known {
             Some((id, _)) => id,
             None => self.writer.add_source(&source),
@@ -262,7 +258,7 @@ impl<'a> Live<'a> {
         self.reader.renew_with(self.writer.fresh().map_err(|source| LiveError::Write { source })?);
         let evidence = StoreEvidence::new(&self.reader, self.knowledge);
         let (mut notes, mut news) = (Vec::new(), Vec::new());
-        let learned = self.baseline.requests;
+        let before = self.baseline.requests;
         for request in due {
             let mut case = judge_briefly(&request, &evidence, &self.baseline);
             let advice = self.watched.judged(&request, &case, now);
@@ -275,8 +271,8 @@ impl<'a> Live<'a> {
                 news.extend(Summary::of(&case.trace, &case.verdict).map(|failed| News { failed }));
             }
         }
-        if self.baseline.requests != learned {
-            notes.push((notes::BASELINE_KEY.to_vec(), notes::baseline_to_bytes(&self.baseline)));
+        if self.baseline.requests != before {
+            notes.push(baseline_note(&self.baseline));
         }
         self.writer.put_summaries(notes);
         self.report.failures += news.len() as u64;

@@ -75,7 +75,7 @@ pub fn up(
             Err(_elapsed) => {}
         }
         if began.elapsed() >= tick {
-            live.tick(began.elapsed())?.iter().for_each(|news| tell(Happening::Failed(news)));
+            look(&mut live, began.elapsed(), tell)?;
             while let Some(ended) = running.tasks.try_join_next() {
                 if let Ok(Err(error)) = ended {
                     tell(Happening::Trouble(error.to_string()));
@@ -89,12 +89,15 @@ pub fn up(
     if !stop.is_cancelled() {
         // Nothing more will come: as if the time had passed in which it might.
         for later in 1..=LAST_LOOKS {
-            live.tick(began.elapsed() + LONG_ENOUGH * later)?
-                .iter()
-                .for_each(|news| tell(Happening::Failed(news)));
+            look(&mut live, began.elapsed() + LONG_ENOUGH * later, tell)?;
         }
     }
     live.finish()
+}
+
+fn look(live: &mut Live<'_>, now: Duration, tell: &mut dyn FnMut(Happening<'_>)) -> Result<(), LiveError> {
+    live.tick(now)?.iter().for_each(|news| tell(Happening::Failed(news)));
+    Ok(())
 }
 
 /// Sources that were started.
