@@ -35,6 +35,35 @@ pub enum Place {
         /// For the source to go on from at its next start (a cursor, the ids of the newest messages); may be empty.
         state: Vec<u8>,
     },
+    /// Lines that another machine read and numbered, and may send again.
+    Sent(SentPlace),
+}
+
+/// The place of lines in a text on another machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentPlace {
+    /// Tells all texts of all machines apart: a source and its generation.
+    pub text: u128,
+    /// How many lines of this text the sender had sent before these. Those that come again are dropped.
+    pub before: u64,
+}
+
+impl SentPlace {
+    /// No other source's state begins so.
+    const TAG: &[u8] = b"\0culprit sent\0";
+
+    /// For a store that keeps it without looking inside.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        [Self::TAG, &self.text.to_le_bytes(), &self.before.to_le_bytes()].concat()
+    }
+
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (text, before) = bytes.strip_prefix(Self::TAG)?.split_at_checked(16)?;
+        let text = u128::from_le_bytes(text.try_into().ok()?);
+        Some(Self { text, before: u64::from_le_bytes(before.try_into().ok()?) })
+    }
 }
 
 /// Told when the lines are durable. When it is dropped untold they are not: they will have to come again.

@@ -32,7 +32,7 @@ pub mod amqp;
 
 mod error;
 
-pub use delivery::{Delivery, LiveSource, Place, Receipt};
+pub use delivery::{Delivery, LiveSource, Place, Receipt, SentPlace};
 pub use discover::{Discovery, discover};
 pub use error::ReadError;
 pub use identity::{Checkpoint, Resume};

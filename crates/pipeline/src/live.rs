@@ -8,7 +8,7 @@ use std::time::Duration;
 use correlate::notes;
 use correlate::{Baseline, judge_briefly, judge_request};
 use index::{Checkpoint, Reader, SourceId, Writer};
-use ingest::{Delivery, Receipt};
+use ingest::{Delivery, Receipt, SentPlace};
 use lru::LruCache;
 use model::{Annotation, Line, Outcome, Source, Summary};
 use parse::{Annotator, Knowledge};
@@ -48,6 +48,8 @@ pub struct Live<'a> {
     known: Vec<(SourceId, ingest::Checkpoint)>,
     /// What was stored of streams, by their names.
     streams: HashMap<String, Stream>,
+    /// What other machines sent: the lines of each text that came.
+    sent: HashMap<u128, Stream>,
     texts: LruCache<TextKey, Text>,
     look: FirstLook<'a>,
     /// Of what was appended since the last commit was started.
@@ -67,6 +69,7 @@ pub struct Live<'a> {
 enum TextKey {
     File(u64),
     Stream(String),
+    Sent(u128),
 }
 
 /// Lines that come by once, numbered on.
@@ -74,6 +77,12 @@ struct Stream {
     source: SourceId,
     lines: u64,
     state: Vec<u8>,
+}
+
+impl Stream {
+    const fn new(source: SourceId) -> Self {
+        Self { source, lines: 0, state: Vec::new() }
+    }
 }
 
 /// Many times as many as are followed at a time: a text that was not heard of for longer is over.
@@ -86,9 +95,11 @@ impl<'a> Live<'a> {
         let open = |source| LiveError::Open { source };
         let mut writer = Writer::open(&options.store, options.sizes.store.clone()).map_err(open)?;
         let mut known = Vec::new();
-        let mut streams = HashMap::new();
+        let (mut streams, mut sent) = (HashMap::new(), HashMap::new());
         for Checkpoint { source, state } in writer.checkpoints() {
-            if let Some(file) = ingest::Checkpoint::from_bytes(state) {
+            if let Some(SentPlace { text, before }) = SentPlace::from_bytes(state) {
+                sent.insert(text, Stream { source: *source, lines: before, state: Vec::new() });
+            } else if let Some(file) = ingest::Checkpoint::from_bytes(state) {
                 known.push((*source, file));
             } else if let Some(Source { path, .. }) = writer.source(*source) {
                 let lines = writer.last_line(*source);
@@ -110,6 +121,7 @@ impl<'a> Live<'a> {
             writer,
             known,
             streams,
+            sent,
             texts: LruCache::new(MOST_TEXTS),
             look: FirstLook::new(knowledge),
             checkpoints: BTreeMap::new(),
@@ -150,35 +162,38 @@ impl<'a> Live<'a> {
     /// Takes lines. They are found from now on, and durable when their receipt is told.
     pub fn take(&mut self, delivery: Delivery, now: Duration) -> Result<(), LiveError> {
         let Delivery { source, batch, place, receipt } = delivery;
+        let (mut lines, mut cut) = (batch.lines, batch.cut);
         let (key, state) = match place {
             ingest::Place::File { text, continues, checkpoint } => {
                 let key = TextKey::File(text);
-                if !self.texts.contains(&key) {
-                    let known = continues.and_then(|place| self.known.get(place));
-                    let known = known.map(|(source, checkpoint)| (*source, checkpoint.lines));
-                    self.begin(key.clone(), source, known);
-                }
+                let known = continues.and_then(|place| self.known.get(place));
+                let known = known.map(|(source, checkpoint)| (*source, checkpoint.lines));
+                self.known_or_begun(&key, source, known);
                 (key, checkpoint.to_bytes())
             }
             ingest::Place::Stream { name, state } => {
                 let key = TextKey::Stream(name.clone());
-                if !self.texts.contains(&key) {
-                    let known = self.streams.get(&name).map(|stream| (stream.source, stream.lines));
-                    let id = self.begin(key.clone(), Source { path: name.clone(), ..source }, known);
-                    self.streams.entry(name).or_insert(Stream { source: id, lines: 0, state: Vec::new() });
-                }
+                let known = self.streams.get(&name).map(|stream| (stream.source, stream.lines));
+                let id = self.known_or_begun(&key, Source { path: name.clone(), ..source }, known);
+                let stream = self.streams.entry(name).or_insert_with(|| Stream::new(id));
+                lines.iter_mut().for_each(|line| line.number += stream.lines);
+                cut.iter_mut().for_each(|number| *number += stream.lines);
+                stream.lines += lines.len() as u64;
                 (key, state)
+            }
+            ingest::Place::Sent(SentPlace { text, before }) => {
+                let key = TextKey::Sent(text);
+                let known = self.sent.get(&text).map(|stream| stream.source);
+                let known = known.map(|source| (source, self.writer.last_line(source)));
+                let id = self.known_or_begun(&key, source, known);
+                let stream = self.sent.entry(text).or_insert_with(|| Stream::new(id));
+                let again = usize::try_from(stream.lines.saturating_sub(before)).unwrap_or(usize::MAX);
+                stream.lines = stream.lines.max(before + lines.len() as u64);
+                lines.drain(..again.min(lines.len()));
+                (key, SentPlace { text, before: stream.lines }.to_bytes())
             }
         };
         let Some(text) = self.texts.get_mut(&key) else { return Ok(()) };
-        let (mut lines, mut cut) = (batch.lines, batch.cut);
-        if let TextKey::Stream(name) = &key
-            && let Some(stream) = self.streams.get_mut(name)
-        {
-            lines.iter_mut().for_each(|line| line.number += stream.lines);
-            cut.iter_mut().for_each(|number| *number += stream.lines);
-            stream.lines += lines.len() as u64;
-        }
         let lines: Vec<(Line, Annotation)> =
             lines.into_iter().map(|line| self.look.at(line, &cut, text)).collect();
         let bytes: usize = lines.iter().map(|(line, _)| line.text.len() + 1).sum();
@@ -211,6 +226,13 @@ impl<'a> Live<'a> {
         self.writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
         self.settle_receipts()?;
         Ok(self.report())
+    }
+
+    fn known_or_begun(&mut self, key: &TextKey, told: Source, known: Option<(SourceId, u64)>) -> SourceId {
+        match self.texts.get(key) {
+            Some(text) => text.id,
+            None => self.begin(key.clone(), told, known),
+        }
     }
 
     /// A text that was not heard of since the start. `known` are the source that it goes on with and its last line.
