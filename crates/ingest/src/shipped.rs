@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use fields::FieldNames;
-pub(crate) use streams::{Sorted, Streams};
+pub(crate) use streams::{NoMoreLines, Sorted, Streams};
 
 /// How much a shipper may send, and what its words mean.
 #[derive(Clone, Debug)]
@@ -80,6 +80,8 @@ pub(crate) enum Time {
     Event(u64),
     /// The same, of the event or of when its line was read.
     Stamped(u64),
+    /// As the program wrote it.
+    Written(String),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,7 +1,10 @@
 //! Doors for other people's shippers. Nothing here sleeps: what takes time is waited for, and a guard ends a test that
 //! would wait for ever.
 
+mod bulk;
 mod client;
+mod forward;
+mod loki;
 mod otlp;
 mod serving;
 mod site;

@@ -10,6 +10,7 @@ use prost::Message as _;
 use super::Intake;
 use super::record::MOST_RECORD;
 use crate::http::refusal::Refusal;
+use crate::http::wire::parts;
 
 /// Numbers of fields.
 mod field {
@@ -72,61 +73,4 @@ fn huge(bytes: &[u8], max_line: usize) -> Result<LogRecord, Refusal> {
         record.attributes.extend(attribute.ok());
     }
     Ok(record)
-}
-
-/// The values of one field of a message, which are messages or texts themselves.
-fn parts(message: &[u8], field: u64) -> impl Iterator<Item = Result<&[u8], Refusal>> {
-    let mut rest = message;
-    let mut broken = false;
-    std::iter::from_fn(move || {
-        while !rest.is_empty() && !broken {
-            let Some(Field { number, value, after }) = next(rest) else {
-                broken = true;
-                return Some(Err(Refusal::Malformed("the body is no protobuf of OTLP".to_owned())));
-            };
-            rest = after;
-            if number == field
-                && let Some(value) = value
-            {
-                return Some(Ok(value));
-            }
-        }
-        None
-    })
-}
-
-struct Field<'a> {
-    number: u64,
-    /// When it says how long it is.
-    value: Option<&'a [u8]>,
-    after: &'a [u8],
-}
-
-fn next(bytes: &[u8]) -> Option<Field<'_>> {
-    let (key, rest) = varint(bytes)?;
-    let (number, wire_type) = (key >> 3, key & 7);
-    let (value, after) = match wire_type {
-        0 => (None, varint(rest)?.1),
-        1 => (None, rest.get(8..)?),
-        5 => (None, rest.get(4..)?),
-        2 => {
-            let (length, rest) = varint(rest)?;
-            let (value, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            (Some(value), after)
-        }
-        // Groups were never part of OTLP.
-        _ => return None,
-    };
-    Some(Field { number, value, after })
-}
-
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut number = 0u64;
-    for (index, byte) in bytes.iter().enumerate().take(10) {
-        number |= u64::from(byte & 0x7f).checked_shl(7 * u32::try_from(index).ok()?)?;
-        if byte & 0x80 == 0 {
-            return Some((number, bytes.get(index + 1..)?));
-        }
-    }
-    None
 }
