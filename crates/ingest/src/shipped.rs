@@ -49,6 +49,8 @@ pub(crate) struct Record {
     pub(crate) observed: Time,
     pub(crate) severity: Severity,
     pub(crate) body: Body,
+    /// The logger.
+    pub(crate) scope: String,
     pub(crate) attributes: Map<String, Value>,
     /// What all records of their sender have in common.
     pub(crate) resource: Arc<Map<String, Value>>,

@@ -23,6 +23,9 @@ use super::{Door, DoorCount, Peer};
 use crate::Delivery;
 use crate::shipped::Sorted;
 
+/// Of a logger's name.
+const MOST_SCOPE: usize = 512;
+
 /// What was sent is answered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -119,6 +122,11 @@ impl Intake<'_> {
     /// Those who sent the records to come.
     fn resource(&mut self, resource: Resource) {
         self.resource = record::Sender::new(resource);
+    }
+
+    /// The logger that they came through.
+    fn scope(&mut self, name: &str) {
+        self.resource.scope = name.chars().take(MOST_SCOPE).collect();
     }
 
     fn record(&mut self, record: Result<LogRecord, String>) -> Result<(), Refusal> {

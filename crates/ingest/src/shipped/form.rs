@@ -24,6 +24,8 @@ struct LogRecord<'a> {
     severity_number: i32,
     body: Value,
     #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     trace_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     span_id: &'a str,
@@ -102,6 +104,7 @@ fn log_record(mut record: Record, names: &FieldNames, max_line: usize) -> String
         severity_text: &record.severity.text,
         severity_number: record.severity.number,
         body,
+        scope: &record.scope,
         trace_id: &record.trace_id,
         span_id: &record.span_id,
         attributes: &record.attributes,

@@ -46,7 +46,7 @@ impl Fluentd {
     }
 
     /// So many messages were taken.
-    async fn takes(&self, messages: u64) {
+    pub(crate) async fn takes(&self, messages: u64) {
         let taken = async {
             while self.counts.messages.load(Ordering::Relaxed) < messages {
                 tokio::task::yield_now().await;

@@ -2,7 +2,9 @@
 //! would wait for ever.
 
 mod bulk;
+mod certificates;
 mod client;
+mod clients;
 mod forward;
 mod loki;
 mod otlp;

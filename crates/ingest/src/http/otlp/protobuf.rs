@@ -10,13 +10,15 @@ use prost::Message as _;
 use super::Intake;
 use super::record::MOST_RECORD;
 use crate::http::refusal::Refusal;
-use crate::http::wire::parts;
+use crate::http::wire::{part, parts};
 
 /// Numbers of fields.
 mod field {
     pub(super) const RESOURCE_LOGS: u64 = 1;
     pub(super) const RESOURCE: u64 = 1;
     pub(super) const SCOPE_LOGS: u64 = 2;
+    pub(super) const SCOPE: u64 = 1;
+    pub(super) const NAME: u64 = 1;
     pub(super) const LOG_RECORDS: u64 = 2;
     pub(super) const BODY: u64 = 5;
     pub(super) const ATTRIBUTES: u64 = 6;
@@ -28,7 +30,11 @@ pub(super) fn read(text: &[u8], max_line: usize, intake: &mut Intake<'_>) -> Res
         let resource_logs = resource_logs?;
         intake.resource(resource(resource_logs)?);
         for scope_logs in parts(resource_logs, field::SCOPE_LOGS) {
-            for record in parts(scope_logs?, field::LOG_RECORDS) {
+            let scope_logs = scope_logs?;
+            let scope = part(scope_logs, field::SCOPE)?.unwrap_or_default();
+            let name = part(scope, field::NAME)?.unwrap_or_default();
+            intake.scope(&String::from_utf8_lossy(name));
+            for record in parts(scope_logs, field::LOG_RECORDS) {
                 intake.record(log_record(record?, max_line))?;
             }
         }
