@@ -7,6 +7,7 @@ mod client;
 mod clients;
 mod forward;
 mod loki;
+mod mutations;
 mod otlp;
 mod serving;
 mod site;
