@@ -1,5 +1,6 @@
 //! What each command does, a file each, named as it is typed.
 
+mod check_config;
 mod completions;
 mod count;
 mod demo;
@@ -11,17 +12,22 @@ mod lines;
 mod requests;
 mod retain;
 mod search;
+mod tail;
 mod trace;
 mod up;
+mod watch;
 mod why;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use correlate::{Answer, Case};
 use model::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{AskedId, Cli, Command, Globals};
+use crate::config::Config;
 use crate::console::Console;
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
@@ -31,10 +37,21 @@ use crate::json;
 pub(crate) use why::end as end_of_why;
 
 pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
-    let globals = &cli.globals;
+    let config = match &cli.command {
+        // It says itself what is wrong.
+        Command::CheckConfig(_) => Config::default(),
+        _ => Config::load(cli.globals.config.as_deref())?,
+    };
+    let globals = &Globals {
+        store: cli.globals.store.or_else(|| config.store.clone()),
+        filters: cli.globals.filters.or_else(|| config.filters.clone()),
+        ..cli.globals
+    };
     match cli.command {
         Command::Import(import) => import::run(import, globals, console),
-        Command::Up(up) => up::run(up, globals, console),
+        Command::Up(up) => up::run(&up, &config, globals, console),
+        Command::Watch(watch) => watch::run(&watch, globals, console),
+        Command::Tail(tail) => tail::run(&tail, globals, console),
         Command::Why(why) => why::run(why, globals, console),
         Command::Trace(trace) => trace::run(&trace, globals, console),
         Command::Lines(lines) => lines::run(&lines, globals, console),
@@ -45,6 +62,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Filters(filters) => filters::run(filters, globals, console),
         Command::Doctor(_) => doctor::run(globals, console),
         Command::Retain(retain) => retain::run(&retain, globals, console),
+        Command::CheckConfig(check) => check_config::run(&check, globals, console),
         Command::Demo(_) => demo::run(globals, console),
         Command::Completions(completions) => completions::run(&completions, console),
     }
@@ -77,6 +95,35 @@ fn now() -> Timestamp {
     )]
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Looks again and again, until Ctrl-C; after a look that ends with `Break` there is a pause.
+fn look_often(
+    console: &Console,
+    mut look: impl FnMut() -> Result<ControlFlow<()>, Failure>,
+) -> Result<Exit, Failure> {
+    const PAUSE: Duration = Duration::from_millis(250);
+    let stop = CancellationToken::new();
+    console.cancel_when_interrupted(&stop);
+    while !stop.is_cancelled() {
+        if look()?.is_break() {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(Exit::Answered)
+}
+
+/// Without a writer nothing will come.
+fn tell_of_writer(globals: &Globals, console: &Console) -> Result<(), Failure> {
+    let store = store(globals)?;
+    match index::writer_of(&store) {
+        Some(writer) => {
+            console.remark(&format!("following `{}`, written by {writer}; Ctrl-C ends\n", store.display()));
+        }
+        None => console
+            .warn(&format!("nobody writes into `{}` now: start `culprit up` beside this", store.display())),
+    }
+    Ok(())
 }
 
 /// 0 is no limit.

@@ -12,6 +12,7 @@ mod first_look;
 mod judge;
 mod live;
 mod read;
+mod status;
 mod up;
 mod watched;
 
@@ -23,13 +24,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ingest::Content;
 use parse::Knowledge;
 
+pub use correlate::IncidentRule;
 pub use error::{ImportError, LiveError};
-pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take};
+pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take, Tls};
 pub use ingest::{JournalSettings, Settings, Start, SyslogSettings, TailSettings};
-pub use live::{Live, LiveReport, News};
-pub use options::{LiveOptions, Options, Place, Sizes, Zones};
+pub use live::{Live, LiveReport};
+pub use options::{Keep, LiveOptions, Options, Place, Sizes, Zones};
 pub use report::{DefectCount, FileReport, Progress, Report, Unread};
-pub use up::{Happening, Sources, up};
+pub use status::{BrokerStatus, Durations, FilesStatus, Origin, OriginCount, Status};
+pub use up::{Control, Happening, Sources, up};
+pub use watched::StuckRule;
 
 use read::Import;
 

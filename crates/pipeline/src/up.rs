@@ -1,7 +1,9 @@
 //! Everything in one process: sources feed one store, until somebody says stop.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use correlate::News;
 use ingest::amqp::{Cluster, Notifications, Report};
 use ingest::{
     Delivery, Journal, JournalSettings, LiveSource, LiveTail, ReadError, Settings, Stdin, Syslog,
@@ -9,13 +11,14 @@ use ingest::{
 };
 use parse::Knowledge;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::LiveError;
-use crate::live::{Live, LiveReport, News};
+use crate::live::{Live, LiveReport};
 use crate::options::LiveOptions;
+use crate::status::{BrokerStatus, FilesStatus, Status};
 
 /// What is listened to.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,13 @@ pub struct Sources {
     pub stdin: bool,
 }
 
+/// What it is stopped by, and where it says how it goes.
+#[derive(Clone, Debug, Default)]
+pub struct Control {
+    pub stop: CancellationToken,
+    pub status: watch::Sender<Status>,
+}
+
 /// What goes on.
 #[derive(Debug)]
 pub enum Happening<'a> {
@@ -36,7 +46,7 @@ pub enum Happening<'a> {
     Ready {
         addresses: Vec<String>,
     },
-    Failed(&'a News),
+    News(&'a News),
     /// A source ended with an error, the others go on. Or a file could not be read.
     Trouble(String),
 }
@@ -46,43 +56,55 @@ const WAITING: usize = 32;
 /// Reports of brokers that wait to be told; more are dropped.
 const REPORTS: usize = 256;
 const TICK: Duration = Duration::from_millis(500);
+/// So often one looks whether a commit has ended.
+const SETTLE: Duration = Duration::from_millis(20);
 /// So many looks settle what became of a request.
 const LAST_LOOKS: u32 = 3;
 const LONG_ENOUGH: Duration = Duration::from_secs(5);
 
-/// Takes lines until `stop` is cancelled or every source has ended. Sources stop first; what they handed over is stored.
+/// Takes lines until it is stopped or every source has ended. Sources stop first; what they handed over is stored.
 pub fn up(
     options: &LiveOptions,
     sources: Sources,
     knowledge: &Knowledge,
-    stop: &CancellationToken,
+    control: &Control,
     tell: &mut dyn FnMut(Happening<'_>),
 ) -> Result<LiveReport, LiveError> {
     let mut live = Live::open(options, knowledge)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|source| LiveError::Start { source })?;
     let (out, mut deliveries) = mpsc::channel(WAITING);
+    let stop = &control.stop;
     let mut running = start(&runtime, sources, &live, &out, stop, tell)?;
     drop(out);
     let began = Instant::now();
     let mut tick = TICK;
     loop {
         let wait = tick.saturating_sub(began.elapsed());
+        // Peers wait for their receipts.
+        let wait = if live.is_committing() { wait.min(SETTLE) } else { wait };
         let next = runtime.block_on(async { tokio::time::timeout(wait, deliveries.recv()).await });
         match next {
             Ok(Some(delivery)) => live.take(delivery, began.elapsed())?,
             Ok(None) => break,
             Err(_elapsed) => {}
         }
+        if live.is_committing() {
+            live.settle(began.elapsed())?;
+        }
         if began.elapsed() >= tick {
             look(&mut live, began.elapsed(), tell)?;
-            while let Some(ended) = running.tasks.try_join_next() {
-                if let Ok(Err(error)) = ended {
-                    tell(Happening::Trouble(error.to_string()));
-                }
-            }
+            running.tell_ended(tell);
             running.tell_problems(tell);
             running.tell_reports(tell);
+            let status = running.status(live.status(), began.elapsed());
+            let queue = (deliveries.len(), deliveries.max_capacity());
+            control.status.send_replace(Status {
+                ready: true,
+                stopping: stop.is_cancelled(),
+                queue,
+                ..status
+            });
             tick = began.elapsed() + TICK;
         }
     }
@@ -96,7 +118,7 @@ pub fn up(
 }
 
 fn look(live: &mut Live<'_>, now: Duration, tell: &mut dyn FnMut(Happening<'_>)) -> Result<(), LiveError> {
-    live.tick(now)?.iter().for_each(|news| tell(Happening::Failed(news)));
+    live.tick(now)?.iter().for_each(|news| tell(Happening::News(news)));
     Ok(())
 }
 
@@ -107,16 +129,42 @@ struct Running {
     /// What was said of files.
     told: Vec<String>,
     reports: mpsc::Receiver<Report>,
+    brokers: BTreeMap<String, BrokerStatus>,
+    /// Sources that ended with an error.
+    ended: Vec<String>,
 }
 
 impl Running {
-    /// Troubles with brokers.
-    fn tell_reports(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
-        while let Ok(report) = self.reports.try_recv() {
-            if let Report::Trouble(error) = report {
+    /// Sources that ended with an error; the others go on.
+    fn tell_ended(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Ok(Err(error)) = ended {
+                self.ended.push(error.to_string());
                 tell(Happening::Trouble(error.to_string()));
             }
         }
+    }
+
+    /// Troubles with brokers.
+    fn tell_reports(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
+        while let Ok(report) = self.reports.try_recv() {
+            match report {
+                Report::Trouble(error) => tell(Happening::Trouble(error.to_string())),
+                Report::Looked { stream, waiting, repeated } => {
+                    self.brokers.insert(stream, BrokerStatus { waiting, repeated });
+                }
+                Report::Connected { .. } | Report::Reading { .. } => {}
+            }
+        }
+    }
+
+    fn status(&self, live: Status, at: Duration) -> Status {
+        let files = self.files.as_ref().map(|files| {
+            let files = files.borrow();
+            FilesStatus { followed: files.files, behind: files.behind, problems: files.problems.len() }
+        });
+        let troubles = self.ended.iter().chain(&self.told).cloned().collect();
+        Status { at, files, brokers: self.brokers.clone(), troubles, ..live }
     }
 
     /// Files that cannot be read, each once.
@@ -173,5 +221,6 @@ fn start(
         tasks.spawn(Stdin::new(Settings::default()).run(out.clone(), stop.clone()));
     }
     tell(Happening::Ready { addresses });
-    Ok(Running { tasks, files, told: Vec::new(), reports })
+    let (told, ended, brokers) = (Vec::new(), Vec::new(), BTreeMap::new());
+    Ok(Running { tasks, files, told, reports, brokers, ended })
 }
