@@ -49,9 +49,9 @@ impl Connection {
             let name = central.tls.server_name.as_ref().unwrap_or(&url.host).clone();
             let name = ServerName::try_from(name.clone()).map_err(|_| SendError::TlsName { name })?;
             let encrypted = TlsConnector::from(config).connect(name, tcp).await;
-            let encrypted = encrypted.map_err(|source| {
-                let advice = tls::advice(&source);
-                SendError::Tls { url: url.to_string(), advice, source }
+            let encrypted = encrypted.map_err(|source| match tls::advice(&source) {
+                Some(advice) => SendError::Tls { url: url.to_string(), advice, source: source.into() },
+                None => unreachable(url, source),
             })?;
             Self::over(TokioIo::new(encrypted), url).await
         };
@@ -108,5 +108,9 @@ fn unreachable(url: &CentralUrl, source: io::Error) -> SendError {
 }
 
 fn lost(url: &CentralUrl, source: hyper::Error) -> SendError {
-    SendError::Lost { url: url.to_string(), source }
+    let url = url.to_string();
+    match tls::advice(&source) {
+        Some(advice) => SendError::Tls { url, advice, source: source.into() },
+        None => SendError::Lost { url, source },
+    }
 }

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -49,7 +50,7 @@ pub enum SendError {
     #[error("failed to reach {url}; check that it runs and that nothing between blocks the port")]
     Unreachable { url: String, source: io::Error },
     #[error("failed to agree on TLS with {url}; {advice}")]
-    Tls { url: String, advice: &'static str, source: io::Error },
+    Tls { url: String, advice: &'static str, source: Box<dyn Error + Send + Sync> },
     #[error("failed to read `{}` for TLS; {advice}", path.display())]
     TlsFile { path: PathBuf, advice: &'static str, source: io::Error },
     #[error("a client certificate needs its key, and a key its certificate; name both files or none")]

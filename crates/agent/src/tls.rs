@@ -1,5 +1,6 @@
 //! Whom we trust, and who we are.
 
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -26,28 +27,33 @@ pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, SendError> {
     }
 }
 
-/// What to change when TLS failed with this error.
-pub(crate) fn advice(error: &io::Error) -> &'static str {
+/// What to change when TLS failed with this error; `None` when it was no matter of TLS.
+pub(crate) fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
     use CertificateError as C;
-    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match error {
-        Some(rustls::Error::InvalidCertificate(C::UnknownIssuer)) => {
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    // An answer to our certificate comes after the handshake, inside other errors.
+    let of_io = |cause: &&(dyn Error + 'static)| cause.downcast_ref::<io::Error>().is_some_and(is_tls);
+    let found = causes.find(of_io)?.downcast_ref::<io::Error>()?;
+    Some(match found.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(C::UnknownIssuer | C::BadSignature) => {
             "its certificate was signed by nobody whom we trust: set the CA file"
         }
-        Some(rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. })) => {
+        rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             "its certificate is for another name: set the server name, or use that name in the URL"
         }
-        Some(rustls::Error::InvalidCertificate(
+        rustls::Error::InvalidCertificate(
             C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. },
-        )) => "its certificate is not valid at this time: renew it, and check both clocks",
-        Some(rustls::Error::AlertReceived(_)) => {
-            "it refused us: it may want a client certificate that it knows"
-        }
-        Some(rustls::Error::InvalidMessage(_)) => {
+        ) => "its certificate is not valid at this time: renew it, and check both clocks",
+        rustls::Error::AlertReceived(_) => "it refused us: it may want a client certificate that it knows",
+        rustls::Error::InvalidMessage(_) => {
             "it does not speak TLS on this port: use `http://`, or its port for TLS"
         }
         _ => "see below why",
-    }
+    })
+}
+
+fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, SendError> {
