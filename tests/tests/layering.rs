@@ -4,9 +4,10 @@ use std::fs;
 
 use culprit_tests::binary::project_root;
 
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("ingest", &["model"]),
+    ("agent", &["ingest", "model"]),
     ("parse", &["model"]),
     ("correlate", &["model"]),
     ("index", &["model"]),
