@@ -12,7 +12,10 @@ const REFUSED: &str = "req-da87e23c-3212-4e7e-ba34-16b6f983548e";
 #[test]
 fn a_failure_is_told_as_it_happens_and_nothing_is_read_twice() {
     let place = Place::default();
-    let log = recorded_logs(Path::new(env!("CARGO_TARGET_TMPDIR"))).into_iter().find(|(path, _)| path.ends_with("nova/nova-api.log")).unwrap();
+    let log = recorded_logs(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        .into_iter()
+        .find(|(path, _)| path.ends_with("nova/nova-api.log"))
+        .unwrap();
     let lines: Vec<&[u8]> = log.1.split_inclusive(|byte| *byte == b'\n').collect();
     place.append(&log.0, &lines[2300..2310].concat());
     let mut up = place.up(&[]);

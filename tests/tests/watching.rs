@@ -21,7 +21,8 @@ fn tail_shows_every_line_that_fits_once() {
     let level = |line: &str| line.split(' ').nth(3).unwrap_or_default().to_owned();
     let warned = |line: &&str| ["WARNING", "ERROR", "CRITICAL"].contains(&level(line).as_str());
     let lines: Vec<&str> = text.lines().take(6000).collect();
-    let expected: Vec<&str> = lines.iter().copied().filter(warned).filter(|line| !line.contains("Traceback")).collect();
+    let expected: Vec<&str> =
+        lines.iter().copied().filter(warned).filter(|line| !line.contains("Traceback")).collect();
     assert!(expected.len() > 20, "{}", expected.len());
     for piece in lines.chunks(700) {
         let piece: String = piece.iter().map(|line| format!("{line}\n")).collect();

@@ -61,6 +61,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Import(Import),
     Up(Up),
+    Agent(Agent),
     Watch(Watch),
     Tail(Tail),
     Why(Why),
@@ -126,6 +127,7 @@ Examples:
   culprit up '/var/log/kolla/**/*.log' --from-end
   culprit up --syslog-udp 127.0.0.1:5514 --journal
   culprit up --notifications rabbit://openstack:secret@controller:5672/
+  culprit up --listen 127.0.0.1:7310
   culprit up --config /etc/culprit/culprit.toml
   culprit up --json | jq -r 'select(.instance) | .cause.slug'")]
 pub(crate) struct Up {
@@ -162,9 +164,46 @@ pub(crate) struct Hear {
     /// `amqp://user:password@host:5672/vhost`, or a `transport_url` of OpenStack's
     #[arg(long, value_name = "URL", env = "CULPRIT_NOTIFICATIONS", hide_env_values = true)]
     pub(crate) notifications: Option<BrokerUrl>,
+    /// Take lines by HTTP too (OTLP, Elasticsearch's _bulk, Loki's push, `culprit agent`), and answer /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Holds the token that others have to send; needed where the address is not of loopback
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) listen_token: Option<PathBuf>,
     /// Read lines from standard input too
     #[arg(long)]
     pub(crate) stdin: bool,
+}
+
+/// Send what the logs of this host gain to a central `culprit up --listen`, or to any collector that takes OTLP/HTTP
+///
+/// Lines wait on the disk until the other side has stored them: they survive restarts of both, and each is stored once. When the
+/// buffer is full, files are not read on and senders wait. Ctrl-C or SIGTERM ends it; what was not sent is sent after the next
+/// start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit agent --to https://central:7310 --token /etc/culprit/token
+  culprit agent --to http://127.0.0.1:7310 '/var/log/kolla/**/*.log'
+  culprit agent --config /etc/culprit/culprit.toml")]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    pub(crate) hear: Hear,
+    /// Where to: `https://central:7310`
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// Holds the token to send
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) token: Option<PathBuf>,
+    /// PEM: whose certificates to believe [default: what the machine trusts]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Where lines wait [default: culprit/agent in the XDG data folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) buffer: Option<PathBuf>,
+    /// How much of the disk they may take [default: 1G]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) buffer_bytes: Option<Bytes>,
 }
 
 /// Print failures as they happen, each with its cause, while `culprit up` runs

@@ -1,5 +1,6 @@
 //! What each command does, a file each, named as it is typed.
 
+mod agent;
 mod check_config;
 mod completions;
 mod count;
@@ -50,6 +51,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
     match cli.command {
         Command::Import(import) => import::run(import, globals, console),
         Command::Up(up) => up::run(&up, &config, globals, console),
+        Command::Agent(agent) => agent::run(&agent, &config, globals, console),
         Command::Watch(watch) => watch::run(&watch, globals, console),
         Command::Tail(tail) => tail::run(&tail, globals, console),
         Command::Why(why) => why::run(why, globals, console),
@@ -74,17 +76,18 @@ fn open(globals: &Globals) -> Result<Engine, Failure> {
 
 /// `--store`, else CULPRIT_STORE, else the XDG data folder.
 fn store(globals: &Globals) -> Result<PathBuf, Failure> {
-    if let Some(store) = &globals.store {
-        return Ok(store.clone());
+    match &globals.store {
+        Some(store) => Ok(store.clone()),
+        None => in_data_folder("store", "--store DIR"),
     }
+}
+
+fn in_data_folder(name: &str, option: &str) -> Result<PathBuf, Failure> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
-    data.map(|data| data.join("culprit/store")).ok_or_else(|| {
-        Failure::because(
-            Exit::Usage,
-            "failed to find a place for the store: neither XDG_DATA_HOME nor HOME is set",
-        )
-        .advise("name one with --store DIR")
+    data.map(|data| data.join("culprit").join(name)).ok_or_else(|| {
+        let message = format!("failed to find a place for the {name}: neither XDG_DATA_HOME nor HOME is set");
+        Failure::because(Exit::Usage, message).advise(format!("name one with {option}"))
     })
 }
 

@@ -9,7 +9,7 @@ use correlate::Answer;
 use index::{StoreError, Writer};
 use model::{Id, Summary, TimeRange, Timestamp};
 use parse::{FilterError, Finding};
-use pipeline::{ImportError, LiveError, Settings, Sizes, Zones};
+use pipeline::{AgentSettings, AgentStatus, ImportError, LiveError, Settings, ShipError, Sizes, Zones};
 use query::QueryError;
 
 use crate::args::Zone;
@@ -19,7 +19,7 @@ pub(crate) use correlate::{Incident, Incidents, News};
 pub(crate) use index::{Damage, Dropped, Holdings};
 pub(crate) use parse::Knowledge;
 pub(crate) use pipeline::{
-    Control, DefectCount, FileReport, Happening, LiveOptions, LiveReport, Progress, Sources,
+    Control, DefectCount, FileReport, Happening, LiveOptions, LiveReport, Progress, Sources, Status,
     Unread as Skipped,
 };
 pub(crate) use query::{
@@ -220,6 +220,23 @@ pub(crate) fn up(
         }
         LiveError::Write { .. } | LiveError::Start { .. } => Failure::new(Exit::Io, error)
             .advise("see whether the disk is full or read-only, then start it again"),
+    })
+}
+
+/// Sends what is heard to another machine, until it is stopped.
+pub(crate) fn ship(
+    settings: AgentSettings,
+    sources: Sources,
+    control: &Control,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> Result<AgentStatus, Failure> {
+    pipeline::ship(settings, sources, control, tell).map_err(|error| match error {
+        ShipError::Source { .. } => {
+            Failure::new(Exit::NoInput, error).advise("change the pattern or the address that it names")
+        }
+        ShipError::Agent { .. } | ShipError::Start { .. } => Failure::new(Exit::Io, error).advise(
+            "see who uses the buffer, and whether its disk is full or read-only, then start it again",
+        ),
     })
 }
 

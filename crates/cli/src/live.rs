@@ -2,16 +2,18 @@
 //! usual behind that.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pipeline::{
-    Bounds, BrokerUrl, Cluster, IncidentRule, JournalSettings, Keep, Start, StuckRule, SyslogSettings,
-    TailSettings, Take, Tls,
+    AgentSettings, AgentTls, Bounds, BrokerUrl, CentralUrl, Cluster, DoorSettings, FieldNames, Http,
+    IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule, SyslogSettings, TailSettings,
+    Take, Tls, TlsSettings, Token,
 };
+use tokio::sync::watch;
 
-use crate::args::{Hear, Up};
+use crate::args::{Agent, Hear, Up};
 use crate::config::{self, Broker, Config};
-use crate::engine::{self, Knowledge, LiveOptions, Sources};
+use crate::engine::{self, Knowledge, LiveOptions, Sources, Status};
 use crate::exit::{Exit, Failure};
 
 /// What is followed when nothing is named.
@@ -46,8 +48,13 @@ pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOpti
     })
 }
 
-/// What is heard, all but the doors for others.
-pub(crate) fn sources(hear: &Hear, config: &Config, knowledge: &Knowledge) -> Result<Sources, Failure> {
+/// What is heard. `status` is shown to whoever asks over HTTP.
+pub(crate) fn sources(
+    hear: &Hear,
+    config: &Config,
+    knowledge: &Knowledge,
+    status: &watch::Sender<Status>,
+) -> Result<Sources, Failure> {
     let start = if hear.from_end || config.files.from_end { Start::End } else { Start::Beginning };
     let host = host(hear, config);
     let (udp, tcp) = (hear.syslog_udp.or(config.syslog.udp), hear.syslog_tcp.or(config.syslog.tcp));
@@ -76,8 +83,34 @@ pub(crate) fn sources(hear: &Hear, config: &Config, knowledge: &Knowledge) -> Re
         syslog: (udp.is_some() || tcp.is_some()).then_some(syslog),
         journal: (hear.journal || config.journal.follow).then_some(journal),
         brokers,
+        http: http(hear, config, knowledge, status)?,
         stdin: hear.stdin,
     })
+}
+
+/// To whom lines are sent, and where they wait meanwhile.
+pub(crate) fn agent(agent: &Agent, config: &Config, buffer: PathBuf) -> Result<AgentSettings, Failure> {
+    let configured = config.agent.clone();
+    let url = agent.to.clone().or(configured.to).ok_or_else(|| {
+        Failure::because(Exit::Usage, "nothing says where lines are to be sent")
+            .advise("add `--to https://central:7310`, or `to` in the `[agent]` section of the configuration")
+    })?;
+    let url = CentralUrl::parse(&url).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let mut settings = AgentSettings::new(host(&agent.hear, config), url, buffer);
+    if let Some(file) = agent.token.clone().or(configured.token_file) {
+        config::secret(&file, "token")?;
+        settings.central.token = Token::File(file);
+    }
+    settings.central.tls = AgentTls {
+        ca_file: agent.ca.clone().or(configured.ca_file),
+        certificate_file: configured.certificate_file,
+        key_file: configured.key_file,
+        server_name: None,
+    };
+    if let Some(bytes) = agent.buffer_bytes.or(configured.buffer_bytes.map(|bytes| bytes.0)) {
+        settings.spool.max_bytes = bytes.0;
+    }
+    Ok(settings)
 }
 
 /// What of the settings deserves a word.
@@ -101,6 +134,48 @@ fn patterns(hear: &Hear, config: &Config) -> Result<Vec<String>, Failure> {
     };
     let absolute = |pattern: &String| Ok(std::path::absolute(pattern)?.to_string_lossy().into_owned());
     named.iter().map(absolute).collect()
+}
+
+fn http(
+    hear: &Hear,
+    config: &Config,
+    knowledge: &Knowledge,
+    status: &watch::Sender<Status>,
+) -> Result<Option<Http>, Failure> {
+    let listen = &config.listen;
+    let Some(address) = hear.listen.or(listen.http) else { return Ok(None) };
+    let mut doors = DoorSettings::new(address, ShippedSettings::new(field_names(knowledge)));
+    if let Some(file) = hear.listen_token.as_ref().or(listen.token_file.as_ref()) {
+        doors.token = Some(config::secret(file, "token")?);
+    }
+    doors.tls = match (&listen.certificate_file, &listen.key_file) {
+        (Some(certificate), Some(key)) => {
+            let client_ca = listen.client_ca_file.clone();
+            Some(TlsSettings { certificate: certificate.clone(), key: key.clone(), client_ca })
+        }
+        (None, None) if listen.client_ca_file.is_none() => None,
+        _ => {
+            let message = "TLS needs both `certificate_file` and `key_file`";
+            return Err(Failure::because(Exit::Data, message)
+                .advise("name both in the `[listen]` section of the configuration"));
+        }
+    };
+    let (open, guarded) = (api::open(status.subscribe()), api::guarded(status.subscribe()));
+    Ok(Some(Http { doors, open, guarded }))
+}
+
+fn field_names(knowledge: &Knowledge) -> FieldNames {
+    let fields = knowledge.shipped_fields().clone();
+    FieldNames {
+        hosts: fields.hosts,
+        paths: fields.paths,
+        services: fields.services,
+        lines: fields.lines,
+        times: fields.times,
+        levels: fields.levels,
+        carriers: fields.carriers,
+        whole: fields.whole,
+    }
 }
 
 fn cluster(broker: &Broker, knowledge: &Knowledge) -> Result<Cluster, Failure> {

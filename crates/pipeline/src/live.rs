@@ -152,13 +152,7 @@ impl<'a> Live<'a> {
         self.known.iter().map(|(_, checkpoint)| checkpoint.clone()).collect()
     }
 
-    /// What a stream's source asked to be remembered; empty at its first start.
-    #[must_use]
-    pub fn state_of(&self, stream: &str) -> Vec<u8> {
-        self.streams.get(stream).map(|stream| stream.state.clone()).unwrap_or_default()
-    }
-
-    /// The same of all streams, by their names.
+    /// What the sources of streams asked to be remembered, by the names of the streams.
     #[must_use]
     pub fn states(&self) -> HashMap<String, Vec<u8>> {
         self.streams.iter().map(|(name, stream)| (name.clone(), stream.state.clone())).collect()

@@ -1,8 +1,11 @@
 //! How it goes, for whoever watches over the program itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use agent::AgentStatus;
+use ingest::http::DoorCounts;
 use model::Timestamp;
 
 use crate::live::LiveReport;
@@ -28,6 +31,9 @@ pub struct Status {
     pub files: Option<FilesStatus>,
     /// Of brokers, by stream.
     pub brokers: BTreeMap<String, BrokerStatus>,
+    pub doors: Option<Arc<DoorCounts>>,
+    /// Of an agent.
+    pub agent: Option<AgentStatus>,
     /// What goes wrong now, in words.
     pub troubles: Vec<String>,
 }

@@ -229,7 +229,7 @@ mod tests {
         check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
         check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[7000], true);
         // One that does not end is told when it is stuck.
-        check(&[(Unfinished, 2); 160], &[1_803_000], false);
+        check(&[(Unfinished, 2); 160], &[1_815_500], false);
         // Late lines may tell more for twenty seconds.
         check(&[(Failed, 3); 10], &[3000], false);
     }

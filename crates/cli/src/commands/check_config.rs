@@ -1,6 +1,6 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::args::{CheckConfig, Globals, Up};
+use crate::args::{Agent, CheckConfig, Globals, Up};
 use crate::config::{Config, USUAL_PLACE};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -14,7 +14,10 @@ pub(super) fn run(check: &CheckConfig, globals: &Globals, console: &Console) -> 
     let knowledge = engine::knowledge(filters)?;
     let up = Up::default();
     let options = live::options(&up, &config, Path::new(""))?;
-    let sources = live::sources(&up.hear, &config, &knowledge)?;
+    let sources = live::sources(&up.hear, &config, &knowledge, &Default::default())?;
+    if config.agent.to.is_some() {
+        live::agent(&Agent::default(), &config, PathBuf::new())?;
+    }
     if console.json {
         console.answer(&json::config(file, &options, &sources)?)?;
     } else {

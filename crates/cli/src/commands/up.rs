@@ -1,14 +1,23 @@
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Globals, Up};
 use crate::config::Config;
 use crate::console::{Console, Renewal};
-use crate::engine::{self, Control, Happening, Knowledge, LiveOptions, Sources};
+use crate::engine::{self, Control, Happening, Knowledge, LiveOptions, Sources, Status};
 use crate::exit::{Exit, Failure};
 use crate::{live, render};
+
+/// What is asked for, once or again.
+struct Begin {
+    up: Up,
+    globals: Globals,
+    store: PathBuf,
+    status: watch::Sender<Status>,
+}
 
 /// All that it takes to begin.
 struct Prepared {
@@ -26,11 +35,12 @@ struct Turn {
 
 pub(super) fn run(up: &Up, config: &Config, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
     let store = super::store(globals)?;
-    let mut prepared = prepare(up, config, globals, &store)?;
+    let mut control = Control::default();
+    let begin = Begin { up: up.clone(), globals: globals.clone(), store, status: control.status.clone() };
+    let mut prepared = begin.prepare(config)?;
     let stop = CancellationToken::new();
     let turn = Arc::new(Mutex::new(Turn::default()));
-    console.cancel_or_renew(&stop, renewal(up, globals, &store, console, &turn));
-    let mut control = Control::default();
+    console.cancel_or_renew(&stop, renewal(begin, console, &turn));
     loop {
         control.stop = stop.child_token();
         locked(&turn).stop = control.stop.clone();
@@ -45,20 +55,22 @@ pub(super) fn run(up: &Up, config: &Config, globals: &Globals, console: &Console
     }
 }
 
-fn prepare(up: &Up, config: &Config, globals: &Globals, store: &Path) -> Result<Prepared, Failure> {
-    let knowledge = engine::knowledge(globals.filters.as_deref())?;
-    let options = LiveOptions { started: super::now(), ..live::options(up, config, store)? };
-    let sources = live::sources(&up.hear, config, &knowledge)?;
-    Ok(Prepared { knowledge, options, sources })
+impl Begin {
+    fn prepare(&self, config: &Config) -> Result<Prepared, Failure> {
+        let Self { up, globals, store, status } = self;
+        let knowledge = engine::knowledge(globals.filters.as_deref())?;
+        let options = LiveOptions { started: super::now(), ..live::options(up, config, store)? };
+        let sources = live::sources(&up.hear, config, &knowledge, status)?;
+        Ok(Prepared { knowledge, options, sources })
+    }
 }
 
 /// Reads filters and configuration anew; what is wrong changes nothing.
-fn renewal(up: &Up, globals: &Globals, store: &Path, console: &Console, turn: &Arc<Mutex<Turn>>) -> Renewal {
-    let (up, globals, store) = (up.clone(), globals.clone(), store.to_owned());
+fn renewal(begin: Begin, console: &Console, turn: &Arc<Mutex<Turn>>) -> Renewal {
     let (console, turn) = (console.clone(), Arc::clone(turn));
     Box::new(move || {
-        let config = Config::load(globals.config.as_deref());
-        match config.and_then(|config| prepare(&up, &config, &globals, &store)) {
+        let config = Config::load(begin.globals.config.as_deref());
+        match config.and_then(|config| begin.prepare(&config)) {
             Ok(next) => {
                 console.remark("filters and configuration are read anew\n");
                 let mut turn = locked(&turn);
@@ -87,15 +99,16 @@ fn go_on(prepared: Prepared, control: &Control, console: &Console) -> Result<eng
     failure.map_or(Ok(report), Err)
 }
 
-fn tell(news: &Happening<'_>, console: &Console) -> Result<(), Failure> {
+pub(super) fn tell(news: &Happening<'_>, console: &Console) -> Result<(), Failure> {
     match news {
         Happening::Ready { addresses } => console.remark(&render::up::ready(addresses)),
         Happening::Trouble(what) => console.warn(what),
+        Happening::Resumed => console.remark("lines are sent again\n"),
         Happening::News(news) => super::watch::tell(news, console)?,
     }
     Ok(())
 }
 
-fn locked(turn: &Mutex<Turn>) -> std::sync::MutexGuard<'_, Turn> {
+fn locked(turn: &Mutex<Turn>) -> MutexGuard<'_, Turn> {
     turn.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,11 @@
 //! What `culprit up` says of itself.
 
-use pipeline::LiveReport;
+use pipeline::{AgentStatus, LiveReport};
 
 use super::words;
 
 pub(crate) fn ready(addresses: &[String]) -> String {
-    let listening: String = addresses.iter().map(|address| format!("; syslog at {address}")).collect();
+    let listening: String = addresses.iter().map(|address| format!("; {address}")).collect();
     format!("watching{listening}; Ctrl-C ends\n")
 }
 
@@ -18,4 +18,12 @@ pub(crate) fn end(report: &LiveReport) -> String {
             failures => format!("{} failed", words::many(failures, "request", "requests")),
         }
     )
+}
+
+pub(crate) fn end_of_agent(status: &AgentStatus) -> String {
+    let rest = match status.spool_bytes {
+        0 => String::new(),
+        bytes => format!("; {} wait for the next start", words::bytes(bytes)),
+    };
+    format!("took {}, sent {}{rest}\n", words::many(status.lines, "line", "lines"), status.sent)
 }
