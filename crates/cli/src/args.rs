@@ -148,6 +148,9 @@ pub(crate) struct Hear {
     /// The host that writes the files [default: the name of this machine]
     #[arg(long)]
     pub(crate) host: Option<String>,
+    /// The files are of many hosts, as a log server keeps them: their paths tell which (`HOST/nova/nova-api.log`)
+    #[arg(long)]
+    pub(crate) hosts_from_paths: bool,
     /// Begin at the end of what was never read, not at its beginning
     #[arg(long)]
     pub(crate) from_end: bool,

@@ -22,7 +22,8 @@ const USUAL_FILES: [&str; 3] = ["/var/log/**/*.log", "/var/log/syslog", "/var/lo
 /// Where lines go, and how they are judged.
 pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOptions, Failure> {
     let zones = if up.zones.is_empty() {
-        engine::zones(config.zones.iter().map(|zone| &zone.0))?
+        let configured = engine::zones(config.zones.iter().map(|zone| &zone.0));
+        configured.map_err(|failure| Failure { exit: Exit::Data, ..failure })?
     } else {
         engine::zones(&up.zones)?
     };
@@ -75,7 +76,7 @@ pub(crate) fn sources(
     Ok(Sources {
         files: Some(TailSettings {
             patterns: patterns(hear, config)?,
-            host: Some(host),
+            host: (!hear.hosts_from_paths && !config.files.hosts_from_paths).then_some(host),
             start,
             poll: config.files.poll.as_ref().map(config::Text::time),
             ..TailSettings::default()

@@ -95,6 +95,8 @@ impl<'a> Live<'a> {
     pub fn open(options: &'a LiveOptions, knowledge: &'a Knowledge) -> Result<Self, LiveError> {
         let open = |source| LiveError::Open { source };
         let mut writer = Writer::open(&options.store, options.sizes.store.clone()).map_err(open)?;
+        // Whoever follows the store may begin to.
+        writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
         let mut known = Vec::new();
         let (mut streams, mut sent) = (HashMap::new(), HashMap::new());
         for Checkpoint { source, state } in writer.checkpoints() {
