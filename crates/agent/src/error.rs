@@ -61,8 +61,8 @@ pub enum SendError {
     TlsName { name: String },
     #[error("failed to read the token in `{}`; it must hold one line that this user may read", path.display())]
     TokenFile { path: PathBuf, source: io::Error },
-    #[error("lost {url} before it had answered; the lines are sent again")]
-    Lost { url: String, source: hyper::Error },
+    #[error("lost {url} before it had answered; the lines are sent again{hint}")]
+    Lost { url: String, hint: &'static str, source: hyper::Error },
     #[error("{url} did not answer within {seconds} seconds; the lines are sent again")]
     Silent { url: String, seconds: u64 },
     #[error("{url} answered {status}; {advice}{answer}")]
