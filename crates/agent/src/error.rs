@@ -11,7 +11,9 @@ pub enum AgentError {
     Url { why: &'static str },
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    #[error("encoding of lines stopped in the middle; this is a defect, report it")]
+    #[error(
+        "the agent stopped in the middle of its work; what it had taken is in the spool, this is a defect, report it"
+    )]
     Crashed,
 }
 
