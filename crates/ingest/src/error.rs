@@ -1,4 +1,5 @@
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Why something could not be read. Each message names the path and what to do; the cause is in `source`.
@@ -38,6 +39,8 @@ pub enum ReadError {
         "failed to listen on {address}; check that it is an address of this machine and that nobody else listens there"
     )]
     Listen { address: String, source: io::Error },
+    #[error("failed to open the doors at {address}")]
+    Door { address: SocketAddr, source: Box<crate::http::DoorError> },
     #[error("failed to start `{command}`; check that it is installed and may be run")]
     Start { command: String, source: io::Error },
     #[error("reading stopped in the middle of `{path}`; this is a defect, report it")]
@@ -57,6 +60,7 @@ impl ReadError {
             Self::Pattern { pattern: named, .. }
             | Self::Listen { address: named, .. }
             | Self::Start { command: named, .. } => named.clone(),
+            Self::Door { address, .. } => address.to_string(),
             Self::Truncated { path, .. }
             | Self::Read { path, .. }
             | Self::Archive { path, .. }

@@ -6,7 +6,8 @@
 //!
 //! A [`LiveSource`] hands over lines as they come. [`LiveTail`] follows files that grow;
 //! [`Journal`], [`Syslog`] and [`Stdin`] hear lines that come by once. Each batch is a [`Delivery`]
-//! with the place to go on from and a receipt for what is durable. [`amqp`] reads the notifications of brokers.
+//! with the place to go on from and a receipt for what is durable. [`amqp`] reads the notifications of brokers,
+//! [`http`] is open to other shippers.
 //!
 //! Invariant: a text is known by its content, never by its name alone. The same lines are read once, whatever has
 //! since been renamed, compressed or appended.
@@ -30,6 +31,12 @@ mod syslog;
 
 pub mod amqp;
 
+mod inlet;
+mod pem;
+mod shipped;
+
+pub mod http;
+
 mod error;
 
 pub use delivery::{Delivery, LiveSource, Place, Receipt, SentPlace};
@@ -39,6 +46,7 @@ pub use identity::{Checkpoint, Resume};
 pub use input::{Content, Input, Settings, Skipped};
 pub use journald::{Journal, JournalSettings};
 pub use reader::{Batch, Reader};
+pub use shipped::{FieldNames, ShippedSettings};
 pub use stdin::Stdin;
 pub use syslog::{Syslog, SyslogCounts, SyslogSettings};
 pub use tail::{LiveTail, Start, Tail, TailSettings, TailStatus};

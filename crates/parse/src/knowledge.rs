@@ -13,6 +13,7 @@ mod check;
 mod daemons;
 mod glance;
 mod ids;
+mod shipped;
 mod signatures;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ pub use daemons::Daemon;
 pub use files::FilterError;
 pub use glance::Glance;
 pub use ids::{MessageLink, NamedIds};
+pub use shipped::ShippedFields;
 
 /// The filters, ready for use. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -44,8 +46,21 @@ pub struct Knowledge {
     ids: Arc<IdRules>,
     access: Arc<Access>,
     vocabulary: Arc<Vocabulary>,
+    shipped_fields: Arc<ShippedFields>,
     glances: Arc<Glances>,
     repeated: Arc<Vec<Finding>>,
+}
+
+/// What stands in files of a shape of their own.
+struct Words {
+    vocabulary: Vocabulary,
+    shipped_fields: ShippedFields,
+}
+
+impl Words {
+    fn load(overlay: Option<&Path>) -> Result<Self, FilterError> {
+        Ok(Self { vocabulary: files::vocabulary(overlay)?, shipped_fields: files::shipped_fields(overlay)? })
+    }
 }
 
 impl Knowledge {
@@ -58,15 +73,15 @@ impl Knowledge {
     /// The filters in the binary, and over them those of a site's folder: an entry with the same name replaces,
     /// `disabled = true` removes.
     pub fn load(overlay: Option<&Path>) -> Result<Self, FilterError> {
-        Self::new(Entries::read(overlay)?, files::vocabulary(overlay)?)
+        Self::new(Entries::read(overlay)?, Words::load(overlay)?)
     }
 
     /// What one filter file says, without the embedded ones: for tests and fuzzing.
     pub fn of_text(text: &str) -> Result<Self, FilterError> {
-        Self::new(Entries::of_text("text", text)?, files::vocabulary(None)?)
+        Self::new(Entries::of_text("text", text)?, Words::load(None)?)
     }
 
-    fn new(entries: Entries, vocabulary: Vocabulary) -> Result<Self, FilterError> {
+    fn new(entries: Entries, words: Words) -> Result<Self, FilterError> {
         let repeated = entries
             .repeated
             .iter()
@@ -81,7 +96,8 @@ impl Knowledge {
             daemons: Arc::new(daemons),
             ids: Arc::new(ids),
             access: Arc::new(access),
-            vocabulary: Arc::new(vocabulary),
+            vocabulary: Arc::new(words.vocabulary),
+            shipped_fields: Arc::new(words.shipped_fields),
             glances: Arc::default(),
             repeated,
         })
@@ -113,6 +129,12 @@ impl Knowledge {
     #[must_use]
     pub fn routing_keys(&self) -> &[String] {
         &self.vocabulary.routing_keys
+    }
+
+    /// What the fields mean that other people's shippers send.
+    #[must_use]
+    pub fn shipped_fields(&self) -> &ShippedFields {
+        &self.shipped_fields
     }
 
     /// What the words in notifications mean.

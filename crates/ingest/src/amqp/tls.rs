@@ -1,16 +1,14 @@
 //! Whom we trust, and who we are.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
 use super::{BrokerError, Tls};
+use crate::pem::{PemError, certificates, private_key};
 
 /// Reads the files. To be done for each connection: certificates are renewed while we run.
 pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, BrokerError> {
@@ -64,27 +62,10 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, BrokerError> {
     Ok(roots)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BrokerError> {
-    let text = read(path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = certificates.map_err(io::Error::other).and_then(|found| match found.is_empty() {
-        true => Err(io::Error::other("no `BEGIN CERTIFICATE` in it")),
-        false => Ok(found),
-    });
-    found.map_err(|source| no_pem(path, "it must hold certificates in PEM", source))
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, BrokerError> {
-    let key = PrivateKeyDer::from_pem_slice(&read(path)?).map_err(io::Error::other);
-    key.map_err(|source| no_pem(path, "it must hold a private key in PEM, without a passphrase", source))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, BrokerError> {
-    fs::read(path).map_err(|source| no_pem(path, "check the path and who may read it", source))
-}
-
-fn no_pem(path: &Path, advice: &'static str, source: io::Error) -> BrokerError {
-    BrokerError::TlsFile { path: path.to_owned(), advice, source }
+impl From<PemError> for BrokerError {
+    fn from(PemError { path, advice, source }: PemError) -> Self {
+        Self::TlsFile { path, advice, source }
+    }
 }
 
 fn refused(source: rustls::Error) -> BrokerError {

@@ -27,7 +27,7 @@ async fn start(
 fn name(delivery: &Delivery) -> &str {
     match &delivery.place {
         Place::Stream { name, .. } => name,
-        Place::File { .. } => panic!("a stream is expected"),
+        other => panic!("a stream is expected, no {other:?}"),
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::shipped::ShippedFields;
 use super::{access, daemons, ids, signatures};
 use crate::format::payload::Vocabulary;
 
@@ -19,6 +20,8 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../filters");
 
 /// The words of notifications.
 const NOTIFICATIONS: &str = "notifications.toml";
+/// The fields of shippers' records.
+const DOORS: &str = "doors.toml";
 
 /// Why the knowledge in `filters/` or in a site's own folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -192,10 +195,23 @@ impl Entries {
 /// What the words in notifications mean. They stand in a file of another shape than the rest.
 pub(super) fn vocabulary(overlay: Option<&Path>) -> Result<Vocabulary, FilterError> {
     let built_in = Vocabulary::built_in().clone();
-    let Some(path) = overlay.map(|folder| folder.join(NOTIFICATIONS)) else { return Ok(built_in) };
+    let own = read_own(overlay, NOTIFICATIONS)?;
+    Ok(own.into_iter().fold(built_in, Vocabulary::overlaid))
+}
+
+/// What the fields mean that shippers send; in a file of its own as well.
+pub(super) fn shipped_fields(overlay: Option<&Path>) -> Result<ShippedFields, FilterError> {
+    let built_in = ShippedFields::built_in().clone();
+    let own = read_own(overlay, DOORS)?;
+    Ok(own.into_iter().fold(built_in, ShippedFields::overlaid))
+}
+
+/// A file that a site may have.
+fn read_own<T: DeserializeOwned>(overlay: Option<&Path>, name: &str) -> Result<Option<T>, FilterError> {
+    let Some(path) = overlay.map(|folder| folder.join(name)) else { return Ok(None) };
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(built_in.overlaid(parse(&path.display().to_string(), &text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(built_in),
+        Ok(text) => parse(&path.display().to_string(), &text).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FilterError::Read { path, source }),
     }
 }
@@ -257,7 +273,8 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, FilterError> {
 }
 
 fn holds_entries(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "toml") && !path.ends_with(NOTIFICATIONS)
+    let of_another_shape = path.ends_with(NOTIFICATIONS) || path.ends_with(DOORS);
+    path.extension().is_some_and(|extension| extension == "toml") && !of_another_shape
 }
 
 #[cfg(test)]
@@ -339,6 +356,14 @@ mod tests {
         let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
         assert!(error.contains("notifications.toml:2: no kind of id is called `gizmo`"), "{error}");
         fs::remove_file(folder.join(NOTIFICATIONS)).unwrap();
+
+        fs::write(folder.join(DOORS), "hosts = ['machine']").unwrap();
+        let fields = Knowledge::load(Some(&folder)).unwrap().shipped_fields().clone();
+        assert_eq!((fields.hosts, fields.paths.is_empty()), (vec!["machine".to_owned()], false));
+        fs::write(folder.join(DOORS), "\nhots = ['machine']").unwrap();
+        let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
+        assert!(error.contains("doors.toml:2: unknown field `hots`"), "{error}");
+        fs::remove_file(folder.join(DOORS)).unwrap();
 
         fs::write(folder.join("signatures/own.toml"), "[[signature]]\n\nslug = 1").unwrap();
         let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();

@@ -1,0 +1,7 @@
+//! Doors for other people's shippers. Nothing here sleeps: what takes time is waited for, and a guard ends a test that
+//! would wait for ever.
+
+mod client;
+mod otlp;
+mod serving;
+mod site;
