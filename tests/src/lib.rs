@@ -4,6 +4,8 @@
 
 pub mod binary;
 pub mod corpus;
+pub mod growing;
 pub mod marking;
+pub mod running;
 pub mod score;
 pub mod session;

@@ -76,7 +76,7 @@ impl Session {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).env("CULPRIT_STORE", &self.store);
-        for name in ["CULPRIT_FILTERS", "NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
+        for name in ["CULPRIT_CONFIG", "CULPRIT_FILTERS", "NO_COLOR", "CLICOLOR_FORCE", "TERM"] {
             command.env_remove(name);
         }
         command

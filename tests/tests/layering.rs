@@ -4,15 +4,17 @@ use std::fs;
 
 use culprit_tests::binary::project_root;
 
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("ingest", &["model"]),
+    ("agent", &["ingest", "model"]),
     ("parse", &["model"]),
     ("correlate", &["model"]),
     ("index", &["model"]),
     ("query", &["correlate", "index", "model", "parse"]),
-    ("pipeline", &["correlate", "index", "ingest", "model", "parse", "query"]),
-    ("cli", &["correlate", "index", "ingest", "model", "parse", "pipeline", "query"]),
+    ("pipeline", &["agent", "correlate", "index", "ingest", "model", "parse", "query"]),
+    ("api", &["pipeline"]),
+    ("cli", &["api", "correlate", "index", "ingest", "model", "parse", "pipeline", "query"]),
 ];
 
 #[test]

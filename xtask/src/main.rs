@@ -7,10 +7,12 @@ mod check;
 mod ci;
 mod command;
 mod crash;
+mod deb;
 mod fuzz;
 mod gen_logs;
 mod options;
 mod pack;
+mod replay;
 mod score;
 mod setup;
 
@@ -32,6 +34,8 @@ Commands:
   crash             Kill writers of stores at any moment and count every line afterwards
   bench             Run the benchmarks, print one table
   score             Ask about a cloud whose true causes are known, print how often the answer is right
+  replay            Follow a recorded cloud live, at twenty times its speed
+  deb               Build a Debian package and look at it
   gen-logs          Write logs of any size: the recorded cloud scaled up, with its truth
   pack-corpus       Pack a recorded cloud into the repository's archive
   ci                What continuous integration runs: test, score with its bars, a few crashes, a short fuzz
@@ -59,6 +63,8 @@ fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
         Some("crash") => (crash::HELP, crash::run),
         Some("bench") => (bench::HELP, bench::run),
         Some("score") => (score::HELP, score::run),
+        Some("replay") => (replay::HELP, replay::run),
+        Some("deb") => (deb::HELP, deb::run),
         Some("gen-logs") => (gen_logs::HELP, gen_logs::run),
         Some("pack-corpus") => (pack::HELP, pack::run),
         Some("ci") => (ci::HELP, ci::run),

@@ -30,6 +30,9 @@ pub(crate) struct Globals {
     /// A folder of own filters, laid over the ones in the program
     #[arg(long, global = true, value_name = "DIR", env = "CULPRIT_FILTERS", value_hint = ValueHint::DirPath, hide_env_values = true)]
     pub(crate) filters: Option<PathBuf>,
+    /// The configuration file [default: /etc/culprit/culprit.toml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "CULPRIT_CONFIG", value_hint = ValueHint::FilePath, hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
     /// Print JSON: one object, or one a line for lists
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -58,6 +61,9 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Import(Import),
     Up(Up),
+    Agent(Agent),
+    Watch(Watch),
+    Tail(Tail),
     Why(Why),
     Trace(Trace),
     Lines(Lines),
@@ -69,6 +75,7 @@ pub(crate) enum Command {
     Filters(Filters),
     Doctor(Doctor),
     Retain(Retain),
+    CheckConfig(CheckConfig),
     Demo(Demo),
     Completions(Completions),
 }
@@ -113,24 +120,37 @@ pub(crate) struct Import {
 /// Stores what the files gain, through every rotation, and judges requests while they go on. What was stored before, by `import` or
 /// by an earlier `up`, is not read again. All other commands answer meanwhile. Ctrl-C or SIGTERM ends it; nothing is lost
 /// then, nor by kill -9.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
   culprit up
   culprit up '/var/log/kolla/**/*.log' --from-end
   culprit up --syslog-udp 127.0.0.1:5514 --journal
   culprit up --notifications rabbit://openstack:secret@controller:5672/
+  culprit up --listen 127.0.0.1:7310
+  culprit up --config /etc/culprit/culprit.toml
   culprit up --json | jq -r 'select(.instance) | .cause.slug'")]
 pub(crate) struct Up {
-    /// Files to follow: `*` stays within one folder, `**` goes into all
-    #[arg(value_name = "PATTERN", default_values = ["/var/log/**/*.log", "/var/log/syslog", "/var/log/messages"])]
-    pub(crate) patterns: Vec<String>,
+    #[command(flatten)]
+    pub(crate) hear: Hear,
     /// The zone of times that name none, for all hosts or for one: `UTC`, `+02:00`, `Europe/Berlin`
     #[arg(long = "zone", value_name = "[HOST=]ZONE")]
     pub(crate) zones: Vec<Zone>,
+}
+
+/// What is listened to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Hear {
+    /// Files to follow: `*` stays within one folder, `**` goes into all
+    /// [default: /var/log/**/*.log /var/log/syslog /var/log/messages]
+    #[arg(value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
     /// The host that writes the files [default: the name of this machine]
     #[arg(long)]
     pub(crate) host: Option<String>,
+    /// The files are of many hosts, as a log server keeps them: their paths tell which (`HOST/nova/nova-api.log`)
+    #[arg(long)]
+    pub(crate) hosts_from_paths: bool,
     /// Begin at the end of what was never read, not at its beginning
     #[arg(long)]
     pub(crate) from_end: bool,
@@ -147,9 +167,82 @@ pub(crate) struct Up {
     /// `amqp://user:password@host:5672/vhost`, or a `transport_url` of OpenStack's
     #[arg(long, value_name = "URL", env = "CULPRIT_NOTIFICATIONS", hide_env_values = true)]
     pub(crate) notifications: Option<BrokerUrl>,
+    /// Take lines by HTTP too (OTLP, Elasticsearch's _bulk, Loki's push, `culprit agent`), and answer /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Holds the token that others have to send; needed where the address is not of loopback
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) listen_token: Option<PathBuf>,
     /// Read lines from standard input too
     #[arg(long)]
     pub(crate) stdin: bool,
+}
+
+/// Send what the logs of this host gain to a central `culprit up --listen`, or to any collector that takes OTLP/HTTP
+///
+/// Lines wait on the disk until the other side has stored them: they survive restarts of both, and each is stored once. When the
+/// buffer is full, files are not read on and senders wait. Ctrl-C or SIGTERM ends it; what was not sent is sent after the next
+/// start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit agent --to https://central:7310 --token /etc/culprit/token
+  culprit agent --to http://127.0.0.1:7310 '/var/log/kolla/**/*.log'
+  culprit agent --config /etc/culprit/culprit.toml")]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    pub(crate) hear: Hear,
+    /// Where to: `https://central:7310`
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// Holds the token to send
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) token: Option<PathBuf>,
+    /// PEM: whose certificates to believe [default: what the machine trusts]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Where lines wait [default: culprit/agent in the XDG data folder]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) buffer: Option<PathBuf>,
+    /// How much of the disk they may take [default: 1G]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) buffer_bytes: Option<Bytes>,
+}
+
+/// Print failures as they happen, each with its cause, while `culprit up` runs
+///
+/// Failures that one fault of the infrastructure explains (a broker, a database, libvirt of a host) are told once, with the requests
+/// that it broke. A boot that does not end is told as stuck.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit watch
+  culprit watch -n 5
+  culprit watch --json | jq -r 'select(.event == \"failed\") | .cause.slug'")]
+pub(crate) struct Watch {
+    /// First print the last N failures that are known
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 0)]
+    pub(crate) last: usize,
+}
+
+/// Print lines as they come, all or those that fit a query, while `culprit up` runs
+///
+/// Lines are printed when they are committed, within a second or so. Nothing is left out, however many come at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit tail
+  culprit tail 'service:neutron level>=warning'
+  culprit tail -n 100 host:compute-03
+  culprit tail --json level:error | jq -r .body
+
+`culprit search --help` describes the language of queries.")]
+pub(crate) struct Tail {
+    /// The query; without one, every line fits
+    pub(crate) query: Vec<String>,
+    /// First print the last N lines that fit
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
+    pub(crate) last: usize,
 }
 
 /// Say why a request failed: the line that explains it, how it travelled, what to do
@@ -334,6 +427,19 @@ pub(crate) struct Retain {
     /// Only say what would go
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Read a configuration file, and all files that it names; says which row is wrong and what to change
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  culprit check-config /etc/culprit/culprit.toml
+
+Ends with 0 when all is well, 65 when something in it is wrong, 66 when a file is missing.")]
+pub(crate) struct CheckConfig {
+    /// The file [default: --config, else /etc/culprit/culprit.toml]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// A stretch of time.
@@ -574,6 +680,19 @@ impl FromStr for Timeout {
         let millis = with_unit(text, &[("ms", 1), ("", 1000), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]);
         let millis = millis.ok_or("write how long: `500ms`, `10s`, `2m`")?;
         Ok(Self((millis > 0).then(|| Duration::from_millis(millis))))
+    }
+}
+
+/// A length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pause(pub(crate) Duration);
+
+impl FromStr for Pause {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let time = Timeout::from_str(text).ok().and_then(|Timeout(time)| time);
+        time.map(Self).ok_or("write how long: `500ms`, `10s`, `30m`, `2h`")
     }
 }
 

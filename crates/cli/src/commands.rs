@@ -1,5 +1,7 @@
 //! What each command does, a file each, named as it is typed.
 
+mod agent;
+mod check_config;
 mod completions;
 mod count;
 mod demo;
@@ -11,17 +13,22 @@ mod lines;
 mod requests;
 mod retain;
 mod search;
+mod tail;
 mod trace;
 mod up;
+mod watch;
 mod why;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use correlate::{Answer, Case};
 use model::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{AskedId, Cli, Command, Globals};
+use crate::config::Config;
 use crate::console::Console;
 use crate::engine::Engine;
 use crate::exit::{Exit, Failure};
@@ -31,10 +38,22 @@ use crate::json;
 pub(crate) use why::end as end_of_why;
 
 pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
-    let globals = &cli.globals;
+    let config = match &cli.command {
+        // It says itself what is wrong.
+        Command::CheckConfig(_) => Config::default(),
+        _ => Config::load(cli.globals.config.as_deref())?,
+    };
+    let globals = &Globals {
+        store: cli.globals.store.or_else(|| config.store.clone()),
+        filters: cli.globals.filters.or_else(|| config.filters.clone()),
+        ..cli.globals
+    };
     match cli.command {
         Command::Import(import) => import::run(import, globals, console),
-        Command::Up(up) => up::run(up, globals, console),
+        Command::Up(up) => up::run(&up, &config, globals, console),
+        Command::Agent(agent) => agent::run(&agent, &config, globals, console),
+        Command::Watch(watch) => watch::run(&watch, globals, console),
+        Command::Tail(tail) => tail::run(&tail, globals, console),
         Command::Why(why) => why::run(why, globals, console),
         Command::Trace(trace) => trace::run(&trace, globals, console),
         Command::Lines(lines) => lines::run(&lines, globals, console),
@@ -45,6 +64,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Filters(filters) => filters::run(filters, globals, console),
         Command::Doctor(_) => doctor::run(globals, console),
         Command::Retain(retain) => retain::run(&retain, globals, console),
+        Command::CheckConfig(check) => check_config::run(&check, globals, console),
         Command::Demo(_) => demo::run(globals, console),
         Command::Completions(completions) => completions::run(&completions, console),
     }
@@ -56,17 +76,18 @@ fn open(globals: &Globals) -> Result<Engine, Failure> {
 
 /// `--store`, else CULPRIT_STORE, else the XDG data folder.
 fn store(globals: &Globals) -> Result<PathBuf, Failure> {
-    if let Some(store) = &globals.store {
-        return Ok(store.clone());
+    match &globals.store {
+        Some(store) => Ok(store.clone()),
+        None => in_data_folder("store", "--store DIR"),
     }
+}
+
+fn in_data_folder(name: &str, option: &str) -> Result<PathBuf, Failure> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
-    data.map(|data| data.join("culprit/store")).ok_or_else(|| {
-        Failure::because(
-            Exit::Usage,
-            "failed to find a place for the store: neither XDG_DATA_HOME nor HOME is set",
-        )
-        .advise("name one with --store DIR")
+    data.map(|data| data.join("culprit").join(name)).ok_or_else(|| {
+        let message = format!("failed to find a place for the {name}: neither XDG_DATA_HOME nor HOME is set");
+        Failure::because(Exit::Usage, message).advise(format!("name one with {option}"))
     })
 }
 
@@ -77,6 +98,35 @@ fn now() -> Timestamp {
     )]
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Looks again and again, until Ctrl-C; after a look that ends with `Break` there is a pause.
+fn look_often(
+    console: &Console,
+    mut look: impl FnMut() -> Result<ControlFlow<()>, Failure>,
+) -> Result<Exit, Failure> {
+    const PAUSE: Duration = Duration::from_millis(250);
+    let stop = CancellationToken::new();
+    console.cancel_when_interrupted(&stop);
+    while !stop.is_cancelled() {
+        if look()?.is_break() {
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Ok(Exit::Answered)
+}
+
+/// Without a writer nothing will come.
+fn tell_of_writer(globals: &Globals, console: &Console) -> Result<(), Failure> {
+    let store = store(globals)?;
+    match index::writer_of(&store) {
+        Some(writer) => {
+            console.remark(&format!("following `{}`, written by {writer}; Ctrl-C ends\n", store.display()));
+        }
+        None => console
+            .warn(&format!("nobody writes into `{}` now: start `culprit up` beside this", store.display())),
+    }
+    Ok(())
 }
 
 /// 0 is no limit.

@@ -1,5 +1,6 @@
 //! The terminal: where answers and complaints go, how wide it is, who pressed Ctrl-C.
 
+use std::ffi::c_int;
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Color, Globals};
@@ -21,6 +24,9 @@ const WIDTH_OF_A_PIPE: usize = 100;
 const NARROWEST: usize = 60;
 /// Longer rows are hard to read.
 const WIDEST_PROSE: usize = 200;
+
+/// What a SIGHUP does.
+pub(crate) type Renewal = Box<dyn Fn() + Send>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Console {
@@ -86,15 +92,30 @@ impl Console {
 
     /// The same for work that is stopped by a token.
     pub(crate) fn cancel_when_interrupted(&self, stop: &CancellationToken) {
+        self.on_signals(&[SIGINT, SIGTERM], stop, None);
+    }
+
+    /// The same; and SIGHUP asks for a fresh start.
+    pub(crate) fn cancel_or_renew(&self, stop: &CancellationToken, renew: Renewal) {
+        self.on_signals(&[SIGINT, SIGTERM, SIGHUP], stop, Some(renew));
+    }
+
+    fn on_signals(&self, signals: &[c_int], stop: &CancellationToken, renew: Option<Renewal>) {
         let (interrupted, stop) = (Arc::clone(&self.interrupted), stop.clone());
-        let watching = ctrlc::set_handler(move || {
-            stop.cancel();
-            if interrupted.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted as i32);
+        // Without a handler a signal ends the program at once, which does no harm either.
+        let Ok(mut signals) = Signals::new(signals) else { return };
+        std::thread::spawn(move || {
+            for signal in &mut signals {
+                if signal == SIGHUP {
+                    renew.iter().for_each(|renew| renew());
+                    continue;
+                }
+                stop.cancel();
+                if interrupted.swap(true, Ordering::Relaxed) {
+                    std::process::exit(Exit::Interrupted as i32);
+                }
             }
         });
-        // Without a handler Ctrl-C ends the program at once, which does no harm either.
-        drop(watching);
     }
 
     fn control(&self) -> ControlFlow<()> {

@@ -7,24 +7,24 @@ use std::time::Instant;
 
 use correlate::Answer;
 use index::{StoreError, Writer};
-use model::{Id, TimeRange, Timestamp};
-use parse::{FilterError, Finding, Knowledge};
-use pipeline::{
-    Bounds, BrokerUrl, Cluster, ImportError, LiveError, LiveReport, Settings, Sizes, Take, Zones,
-};
+use model::{Id, Summary, TimeRange, Timestamp};
+use parse::{FilterError, Finding};
+use pipeline::{AgentSettings, AgentStatus, ImportError, LiveError, Settings, ShipError, Sizes, Zones};
 use query::QueryError;
-use tokio_util::sync::CancellationToken;
 
 use crate::args::Zone;
 use crate::exit::{Exit, Failure};
 
+pub(crate) use correlate::{Incident, Incidents, News};
 pub(crate) use index::{Damage, Dropped, Holdings};
+pub(crate) use parse::Knowledge;
 pub(crate) use pipeline::{
-    DefectCount, FileReport, Happening, LiveOptions, Progress, Sources, Unread as Skipped,
+    Control, DefectCount, FileReport, Happening, LiveOptions, LiveReport, Progress, Sources, Status,
+    Unread as Skipped,
 };
 pub(crate) use query::{
-    Count, CountBy, CountQuestion, Counted, ErrorPattern, ErrorQuestion, Expression, Found, Passage,
-    Question, RequestFilter, RequestPage,
+    Count, CountBy, CountQuestion, Counted, ErrorPattern, ErrorQuestion, Expression, Found, NewLines,
+    NewVerdicts, Passage, Question, RequestFilter, RequestPage,
 };
 
 #[derive(Clone, Debug)]
@@ -87,6 +87,7 @@ impl ImportOptions {
 /// Opens stores and answers.
 #[derive(Debug)]
 pub(crate) struct Engine {
+    store: PathBuf,
     inner: query::Engine,
 }
 
@@ -97,7 +98,7 @@ impl Engine {
         }
         let knowledge = knowledge(filters)?.without(|signature| left_out.contains(&signature.slug));
         let inner = query::Engine::open(store, knowledge).map_err(|error| store_failure(store, error))?;
-        Ok(Self { inner })
+        Ok(Self { store: store.to_owned(), inner })
     }
 
     pub(crate) fn judge(&self, id: &Id) -> Answer {
@@ -127,6 +128,29 @@ impl Engine {
 
     pub(crate) fn requests(&self, filter: &RequestFilter) -> RequestPage {
         self.inner.requests(filter)
+    }
+
+    /// For what is committed from now on.
+    pub(crate) fn new_lines(&self) -> NewLines<'_> {
+        self.inner.new_lines()
+    }
+
+    /// See [`NewLines::look`].
+    pub(crate) fn lines_since(
+        &self,
+        seen: &mut NewLines<'_>,
+        expression: &Expression,
+    ) -> Result<Option<Vec<Passage>>, Failure> {
+        seen.look(expression).map_err(|error| store_failure(&self.store, error))
+    }
+
+    /// For verdicts from now on.
+    pub(crate) fn new_verdicts(&self) -> NewVerdicts<'_> {
+        self.inner.new_verdicts()
+    }
+
+    pub(crate) fn verdicts_since(&self, seen: &mut NewVerdicts<'_>) -> Result<Vec<Summary>, Failure> {
+        seen.look().map_err(|error| store_failure(&self.store, error))
     }
 
     /// The stretch of time that the store holds.
@@ -181,32 +205,38 @@ pub(crate) fn import(
     })
 }
 
-/// `tell` hears what happens until `stop` is cancelled. What is known of notifications tells what is read of `broker`.
+/// `tell` hears what happens until it is stopped.
 pub(crate) fn up(
     options: &LiveOptions,
-    filters: Option<&Path>,
-    broker: Option<&BrokerUrl>,
-    mut sources: Sources,
-    stop: &CancellationToken,
+    sources: Sources,
+    knowledge: &Knowledge,
+    control: &Control,
     tell: &mut dyn FnMut(Happening<'_>),
 ) -> Result<LiveReport, Failure> {
-    let knowledge = knowledge(filters)?;
-    sources.brokers.extend(broker.map(|url| {
-        let take = Take::Copy {
-            exchanges: knowledge.exchanges().to_vec(),
-            routing_keys: knowledge.routing_keys().to_vec(),
-            queue_prefix: "culprit".to_owned(),
-            bounds: Bounds::default(),
-        };
-        Cluster::new("cloud", vec![url.clone()], take)
-    }));
-    pipeline::up(options, sources, &knowledge, stop, tell).map_err(|error| match error {
+    pipeline::up(options, sources, knowledge, control, tell).map_err(|error| match error {
         LiveError::Open { source } => store_failure(&options.store, source),
         LiveError::Source { .. } => {
             Failure::new(Exit::NoInput, error).advise("change the pattern or the address that it names")
         }
         LiveError::Write { .. } | LiveError::Start { .. } => Failure::new(Exit::Io, error)
             .advise("see whether the disk is full or read-only, then start it again"),
+    })
+}
+
+/// Sends what is heard to another machine, until it is stopped.
+pub(crate) fn ship(
+    settings: AgentSettings,
+    sources: Sources,
+    control: &Control,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> Result<AgentStatus, Failure> {
+    pipeline::ship(settings, sources, control, tell).map_err(|error| match error {
+        ShipError::Source { .. } => {
+            Failure::new(Exit::NoInput, error).advise("change the pattern or the address that it names")
+        }
+        ShipError::Agent { .. } | ShipError::Start { .. } => Failure::new(Exit::Io, error).advise(
+            "see who uses the buffer, and whether its disk is full or read-only, then start it again",
+        ),
     })
 }
 
@@ -257,7 +287,7 @@ pub(crate) fn retain(
     })
 }
 
-pub(crate) fn zones(wanted: &[Zone]) -> Result<Zones, Failure> {
+pub(crate) fn zones<'a>(wanted: impl IntoIterator<Item = &'a Zone>) -> Result<Zones, Failure> {
     let mut zones = Zones::default();
     for Zone { host, zone } in wanted {
         let read = parse::Zone::parse(zone).ok_or_else(|| {
@@ -278,7 +308,7 @@ pub(crate) fn check_filters(overlay: Option<&Path>) -> Result<FilterReport, Fail
     Ok(FilterReport { signatures: knowledge.signatures().count(), findings: knowledge.check() })
 }
 
-fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
+pub(crate) fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
     Knowledge::load(overlay).map_err(|error| match &error {
         FilterError::Read { .. } => Failure::new(Exit::NoInput, error)
             .advise("name a readable folder with --filters or CULPRIT_FILTERS"),

@@ -1,11 +1,13 @@
 //! Answers for programs. The shapes here are promises: fields are added, never renamed. Names are those of OpenTelemetry
 //! where it has one; times are RFC 3339 in UTC, or nanoseconds since 1970 as text (they do not fit a JSON number).
 
+mod config;
 mod count;
 mod errors;
 mod filters;
 mod health;
 mod import;
+mod news;
 mod passage;
 mod request;
 mod trace;
@@ -13,11 +15,13 @@ mod verdict;
 
 use serde::Serialize;
 
+pub(crate) use config::config;
 pub(crate) use count::counts;
 pub(crate) use errors::patterns;
 pub(crate) use filters::filters;
 pub(crate) use health::{dropped, health};
 pub(crate) use import::import;
+pub(crate) use news::news;
 pub(crate) use passage::{found, passages};
 pub(crate) use request::requests;
 pub(crate) use trace::trace;

@@ -1,12 +1,14 @@
 //! The command line: arguments in, answers out.
 //!
-//! [`args`] says what can be typed, [`commands`] does it (a file a command), [`render`] and [`json`] say it, [`exit`] ends it.
+//! [`args`] says what can be typed, [`config`] what can be configured, [`commands`] does it (a file a command), [`render`] and [`json`] say it, [`exit`] ends it.
 //! Everything that knows about logs is behind [`engine`].
 
 mod args;
 mod commands;
+mod config;
 mod console;
 mod demo_logs;
+mod live;
 
 mod engine;
 mod open_files;

@@ -4,12 +4,14 @@ pub(crate) mod screen;
 pub(crate) mod style;
 pub(crate) mod words;
 
+pub(crate) mod config;
 pub(crate) mod count;
 pub(crate) mod doctor;
 pub(crate) mod errors;
 pub(crate) mod filters;
 pub(crate) mod import;
 pub(crate) mod lines;
+pub(crate) mod news;
 pub(crate) mod requests;
 pub(crate) mod trace;
 pub(crate) mod up;

@@ -21,6 +21,7 @@ mod story;
 
 mod judge;
 
+mod incidents;
 mod opening;
 mod stream;
 
@@ -31,6 +32,7 @@ mod tests;
 
 pub use baseline::Baseline;
 pub use evidence::Evidence;
+pub use incidents::{Incident, IncidentRule, Incidents, News};
 pub use judge::{Answer, Case, judge, judge_briefly, judge_request};
 pub use memory::Memory;
 pub use opening::opens;

@@ -1,6 +1,6 @@
 //! What is remembered of requests, as bytes for a store that does not look inside: a list needs no second judgement.
 
-use model::{Id, Outcome, Summary, TemplateId, Timestamp};
+use model::{Id, Outcome, Scope, State, Summary, TemplateId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
@@ -60,7 +60,8 @@ struct StoredSummary {
     instance: Option<String>,
     user: Option<String>,
     project: Option<String>,
-    outcome: StoredOutcome,
+    #[serde(with = "StoredOutcome")]
+    outcome: Outcome,
     slug: Option<String>,
     cause: Option<String>,
     confidence: f32,
@@ -68,14 +69,36 @@ struct StoredSummary {
     end: i64,
     services: u32,
     hosts: u32,
+    #[serde(default, with = "StoredScope")]
+    scope: Scope,
+    #[serde(default)]
+    cause_host: Option<String>,
+    #[serde(default, with = "StoredState")]
+    state: State,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Outcome", rename_all = "snake_case")]
 enum StoredOutcome {
     Succeeded,
     Failed,
     Unfinished,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Scope", rename_all = "snake_case")]
+enum StoredScope {
+    Request,
+    Host,
+    Cloud,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "State", rename_all = "snake_case")]
+enum StoredState {
+    Settled,
+    Open,
+    Stuck,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,11 +115,7 @@ pub fn summary_to_bytes(summary: &Summary) -> Vec<u8> {
         instance: summary.instance.as_ref().map(Id::to_string),
         user: summary.user.clone(),
         project: summary.project.clone(),
-        outcome: match summary.outcome {
-            Outcome::Succeeded => StoredOutcome::Succeeded,
-            Outcome::Failed => StoredOutcome::Failed,
-            Outcome::Unfinished => StoredOutcome::Unfinished,
-        },
+        outcome: summary.outcome,
         slug: summary.slug.clone(),
         cause: summary.cause.clone(),
         confidence: summary.confidence,
@@ -104,6 +123,9 @@ pub fn summary_to_bytes(summary: &Summary) -> Vec<u8> {
         end: summary.end.nanos(),
         services: summary.services,
         hosts: summary.hosts,
+        scope: summary.scope,
+        cause_host: summary.cause_host.clone(),
+        state: summary.state,
     };
     serde_json::to_vec(&stored).expect("strings and numbers are JSON")
 }
@@ -119,11 +141,7 @@ pub fn summary_from_bytes(key: &[u8], bytes: &[u8]) -> Option<Summary> {
         instance: stored.instance.as_deref().and_then(Id::parse),
         user: stored.user,
         project: stored.project,
-        outcome: match stored.outcome {
-            StoredOutcome::Succeeded => Outcome::Succeeded,
-            StoredOutcome::Failed => Outcome::Failed,
-            StoredOutcome::Unfinished => Outcome::Unfinished,
-        },
+        outcome: stored.outcome,
         slug: stored.slug,
         cause: stored.cause,
         confidence: stored.confidence,
@@ -131,6 +149,9 @@ pub fn summary_from_bytes(key: &[u8], bytes: &[u8]) -> Option<Summary> {
         end: Timestamp::from_nanos(stored.end),
         services: stored.services,
         hosts: stored.hosts,
+        scope: stored.scope,
+        cause_host: stored.cause_host,
+        state: stored.state,
     })
 }
 
@@ -169,6 +190,9 @@ mod tests {
             end: Timestamp::from_nanos(i64::MAX),
             services: 4,
             hosts: 3,
+            scope: Scope::Host,
+            cause_host: Some("compute-03".into()),
+            state: State::Stuck,
         };
         let key = request_key(&summary.request);
         assert_eq!(opening_from_bytes(&key, &summary_to_bytes(&summary)), None);

@@ -60,4 +60,4 @@ pub use reader::{Near, Place, Reader, Stats, StoredEvent};
 pub use search::{Cursor, Limits, Page};
 pub use verify::{Holdings, holdings, verify};
 pub use words::stamp_length;
-pub use writer::{Dropped, Options, Writer};
+pub use writer::{Dropped, Options, Writer, writer_of};

@@ -282,6 +282,27 @@ impl Reader {
         })
     }
 
+    /// What the writer was told since `seen`, which is brought up to date; some of it may have been told before.
+    pub fn summaries_since(&self, seen: &mut BTreeSet<u64>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let files = &self.view().manifest.summaries;
+        let mut new = BTreeMap::new();
+        for &file in files.iter().filter(|file| !seen.contains(file)) {
+            match read_summaries(&summary_path(&self.store, file)) {
+                Ok(told) => new.extend(told),
+                // A writer may have put the files together since this reader was renewed: the next one is read instead.
+                Err(_) => continue,
+            }
+        }
+        *seen = files.iter().copied().collect();
+        new
+    }
+
+    /// The number of the last line of each source.
+    #[must_use]
+    pub fn last_lines(&self) -> Vec<(SourceId, u64)> {
+        (0..).map(SourceId).zip(self.view().manifest.ends.iter().map(|end| end.number)).collect()
+    }
+
     #[must_use]
     pub fn stats(&self) -> Stats {
         let view = self.view();

@@ -102,6 +102,8 @@ impl Writer {
             sync_folder(store)?;
             sync_folder(&store.join(".."))?;
         }
+        // A store without a line is one too: its first commit says so.
+        let changed = known.is_none();
         let manifest = known.unwrap_or_default();
         remove_uncommitted(store, &manifest)?;
         Ok(Self {
@@ -114,7 +116,7 @@ impl Writer {
             open: BTreeMap::new(),
             days: BTreeMap::new(),
             summaries: BTreeMap::new(),
-            changed: false,
+            changed,
             finishing: Vec::new(),
             pending: None,
             compaction: Compaction::default(),
@@ -555,13 +557,26 @@ fn lock(store: &Path) -> Result<File, StoreError> {
             Ok(file)
         }
         Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let known = file.read_to_string(&mut holder).is_ok() && !holder.is_empty();
-            let holder = if known { holder } else { "another process".to_owned() };
-            Err(StoreError::Locked { path: store.to_owned(), holder })
+            Err(StoreError::Locked { path: store.to_owned(), holder: holder(&mut file) })
         }
         Err(TryLockError::Error(error)) => Err(StoreError::io("lock", &path)(error)),
     }
+}
+
+/// Who writes into a store now: `process 4711`. None when nobody does, or nothing tells.
+#[must_use]
+pub fn writer_of(store: &Path) -> Option<String> {
+    let mut file = File::open(store.join("lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder(&mut file)),
+        _ => None,
+    }
+}
+
+fn holder(lock: &mut File) -> String {
+    let mut holder = String::new();
+    let known = lock.read_to_string(&mut holder).is_ok() && !holder.is_empty();
+    if known { holder } else { "another process".to_owned() }
 }
 
 /// What no manifest names was never committed, or was replaced.

@@ -26,7 +26,7 @@ pub use line::{Annotation, Line};
 pub use severity::Severity;
 pub use signature::{Mark, Role, Scope, Signature};
 pub use source::Source;
-pub use summary::Summary;
+pub use summary::{State, Summary};
 pub use template::{SignatureId, TemplateId};
 pub use time::{TimeRange, Timestamp};
 pub use trace::{Attempt, Entry, Link, LinkKind, Outcome, Request, Span, Trace};

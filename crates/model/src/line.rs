@@ -12,7 +12,7 @@ pub struct Line {
 /// What a first look at a line tells: enough to store it and to find the other lines of its event.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Annotation {
-    /// The name of the format that fits, as `parse` knows it; `plain` when none does.
+    /// The name of the format that fits, as `parse` knows it; [`Self::PLAIN`] when none does.
     pub format: &'static str,
     /// Of the line itself, else of the event it continues, else of the line before.
     pub timestamp: Option<Timestamp>,
@@ -26,4 +26,9 @@ pub struct Annotation {
     pub template: Option<TemplateId>,
     /// The known cause or symptom that it shows by itself, without the lines that continue it.
     pub signature: Option<SignatureId>,
+}
+
+impl Annotation {
+    /// The format of lines that fit none.
+    pub const PLAIN: &'static str = "plain";
 }

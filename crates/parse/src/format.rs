@@ -150,7 +150,7 @@ impl Format {
             Self::Ceph => "ceph",
             Self::Kernel => "kernel",
             Self::Timestamped => "timestamped",
-            Self::Plain => "plain",
+            Self::Plain => model::Annotation::PLAIN,
         }
     }
 

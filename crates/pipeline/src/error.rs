@@ -1,3 +1,4 @@
+use agent::AgentError;
 use index::StoreError;
 use ingest::ReadError;
 
@@ -19,6 +20,17 @@ pub enum LiveError {
     Open { source: StoreError },
     #[error("failed to write to the store; what was committed is still there, and what was not comes again")]
     Write { source: StoreError },
+    #[error("failed to start")]
+    Start { source: std::io::Error },
+    #[error("nothing can be read")]
+    Source { source: ReadError },
+}
+
+/// Why an agent cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ShipError {
+    #[error("failed to send lines")]
+    Agent { source: AgentError },
     #[error("failed to start")]
     Start { source: std::io::Error },
     #[error("nothing can be read")]

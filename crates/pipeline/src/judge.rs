@@ -66,12 +66,12 @@ pub(crate) fn judge_new(
         for Due { request, .. } in lesson {
             let case = judge_request(request, &evidence, &baseline);
             baseline.learn_from(&case.trace);
-            notes.extend(note(&case));
+            notes.extend(note_of(&case));
         }
         // The same blocks are read for what happened in one place.
         others.sort_by_key(|due| due.new);
         notes.extend(
-            others.into_iter().filter_map(|due| note(&judge_briefly(&due.request, &evidence, &baseline))),
+            others.into_iter().filter_map(|due| note_of(&judge_briefly(&due.request, &evidence, &baseline))),
         );
         notes.push(baseline_note(&baseline));
         writer.put_summaries(notes);
@@ -110,7 +110,10 @@ pub(crate) fn baseline_note(baseline: &Baseline) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// What is remembered of it.
-pub(crate) fn note(case: &Case) -> Option<(Vec<u8>, Vec<u8>)> {
-    let summary = Summary::of(&case.trace, &case.verdict)?;
-    Some((notes::request_key(&summary.request), notes::summary_to_bytes(&summary)))
+pub(crate) fn note(summary: &Summary) -> (Vec<u8>, Vec<u8>) {
+    (notes::request_key(&summary.request), notes::summary_to_bytes(summary))
+}
+
+fn note_of(case: &Case) -> Option<(Vec<u8>, Vec<u8>)> {
+    Summary::of(&case.trace, &case.verdict).as_ref().map(note)
 }

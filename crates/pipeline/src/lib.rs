@@ -12,6 +12,9 @@ mod first_look;
 mod judge;
 mod live;
 mod read;
+mod ship;
+mod sources;
+mod status;
 mod up;
 mod watched;
 
@@ -23,13 +26,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ingest::Content;
 use parse::Knowledge;
 
-pub use error::{ImportError, LiveError};
-pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take};
-pub use ingest::{JournalSettings, Settings, Start, SyslogSettings, TailSettings};
-pub use live::{Live, LiveReport, News};
-pub use options::{LiveOptions, Options, Place, Sizes, Zones};
+pub use agent::{AgentError, AgentSettings, AgentStatus, CentralUrl, SpoolError, Tls as AgentTls, Token};
+pub use correlate::IncidentRule;
+pub use error::{ImportError, LiveError, ShipError};
+pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take, Tls};
+pub use ingest::http::{DoorCount, DoorCounts, DoorSettings, TlsSettings};
+pub use ingest::{
+    FieldNames, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
+};
+pub use live::{Live, LiveReport};
+pub use options::{Keep, LiveOptions, Options, Place, Sizes, Zones};
 pub use report::{DefectCount, FileReport, Progress, Report, Unread};
-pub use up::{Happening, Sources, up};
+pub use ship::ship;
+pub use sources::{Http, Sources};
+pub use status::{BrokerStatus, Durations, FilesStatus, Origin, OriginCount, Status};
+pub use up::{Control, Happening, up};
+pub use watched::StuckRule;
 
 use read::Import;
 

@@ -5,27 +5,21 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use correlate::notes;
-use correlate::{Baseline, judge_briefly, judge_request};
+use correlate::notes::{self, Opening};
+use correlate::{Baseline, Incidents, News, judge_briefly, judge_request};
 use index::{Checkpoint, Reader, SourceId, Writer};
 use ingest::{Delivery, Receipt, SentPlace};
 use lru::LruCache;
-use model::{Annotation, Line, Outcome, Source, Summary};
+use model::{Annotation, Line, Outcome, Source, State, Summary};
 use parse::{Annotator, Knowledge};
 use query::StoreEvidence;
 
 use crate::error::LiveError;
 use crate::first_look::{FirstLook, Text, locate, notes_of};
 use crate::judge::{Lessons, baseline_note, learned, note};
-use crate::options::{LiveOptions, Place};
+use crate::options::{Keep, LiveOptions, Place};
+use crate::status::{Counts, Origin, OriginCount, Status};
 use crate::watched::Watched;
-
-/// What somebody who watches wants to know.
-#[derive(Clone, Debug)]
-pub struct News {
-    /// Of a request that failed.
-    pub failed: Summary,
-}
 
 /// What went by since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,10 +53,15 @@ pub struct Live<'a> {
     /// Of what the commit under way makes durable.
     committing: Vec<Receipt>,
     watched: Watched,
+    incidents: Incidents,
     reader: Reader,
     baseline: Baseline,
     lessons: Lessons,
     report: LiveReport,
+    counts: Counts,
+    /// When the commit under way was started.
+    committing_since: Duration,
+    retained: Duration,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -89,11 +88,15 @@ impl Stream {
 const MOST_TEXTS: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
 /// Half a second's worth, on one processor.
 const MOST_JUDGED: usize = 256;
+const RETAINED_EVERY: Duration = Duration::from_secs(600);
+const SECONDS_A_DAY: i64 = 86_400;
 
 impl<'a> Live<'a> {
     pub fn open(options: &'a LiveOptions, knowledge: &'a Knowledge) -> Result<Self, LiveError> {
         let open = |source| LiveError::Open { source };
         let mut writer = Writer::open(&options.store, options.sizes.store.clone()).map_err(open)?;
+        // Whoever follows the store may begin to.
+        writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
         let mut known = Vec::new();
         let (mut streams, mut sent) = (HashMap::new(), HashMap::new());
         for Checkpoint { source, state } in writer.checkpoints() {
@@ -108,9 +111,14 @@ impl<'a> Live<'a> {
         }
         let reader = Reader::of(&options.store, writer.fresh().map_err(open)?);
         let remembered = reader.summaries();
-        let mut watched = Watched::new();
+        let mut watched = Watched::new(options.stuck.clone());
         for (key, bytes) in &remembered {
-            if let Some((request, opening)) = notes::opening_from_bytes(key, bytes) {
+            let open = || {
+                let summary = notes::summary_from_bytes(key, bytes)?;
+                let opening = Opening::new(summary.start, 0);
+                (summary.state == State::Open).then_some((summary.request, opening))
+            };
+            if let Some((request, opening)) = notes::opening_from_bytes(key, bytes).or_else(open) {
                 watched.hear(request, opening, Duration::ZERO);
             }
         }
@@ -129,10 +137,14 @@ impl<'a> Live<'a> {
             uncommitted: 0,
             committing: Vec::new(),
             watched,
+            incidents: Incidents::new(options.incidents),
             reader,
             lessons: Lessons::after(&baseline),
             baseline,
             report: LiveReport::default(),
+            counts: Counts::default(),
+            committing_since: Duration::ZERO,
+            retained: Duration::ZERO,
         })
     }
 
@@ -142,13 +154,7 @@ impl<'a> Live<'a> {
         self.known.iter().map(|(_, checkpoint)| checkpoint.clone()).collect()
     }
 
-    /// What a stream's source asked to be remembered; empty at its first start.
-    #[must_use]
-    pub fn state_of(&self, stream: &str) -> Vec<u8> {
-        self.streams.get(stream).map(|stream| stream.state.clone()).unwrap_or_default()
-    }
-
-    /// The same of all streams, by their names.
+    /// What the sources of streams asked to be remembered, by the names of the streams.
     #[must_use]
     pub fn states(&self) -> HashMap<String, Vec<u8>> {
         self.streams.iter().map(|(name, stream)| (name.clone(), stream.state.clone())).collect()
@@ -196,10 +202,13 @@ impl<'a> Live<'a> {
         let Some(text) = self.texts.get_mut(&key) else { return Ok(()) };
         let lines: Vec<(Line, Annotation)> =
             lines.into_iter().map(|line| self.look.at(line, &cut, text)).collect();
-        let bytes: usize = lines.iter().map(|(line, _)| line.text.len() + 1).sum();
+        let count = count(&lines);
+        let bytes = usize::try_from(count.bytes).unwrap_or(usize::MAX);
+        let origin = Origin { host: text.source.host.clone(), service: text.source.service.clone() };
+        self.counts.add_lines(origin, count);
         self.writer.append(text.id, &lines).map_err(|source| LiveError::Write { source })?;
-        self.report.lines += lines.len() as u64;
-        self.report.bytes += bytes as u64;
+        self.report.lines += count.lines;
+        self.report.bytes += count.bytes;
         self.uncommitted += bytes;
         self.checkpoints.insert(text.id, state);
         self.receipts.push(receipt);
@@ -208,23 +217,57 @@ impl<'a> Live<'a> {
         for (request, opening) in opened {
             self.watched.hear(request, opening, now);
         }
-        if self.uncommitted >= self.options.sizes.commit_bytes { self.commit() } else { Ok(()) }
+        if self.uncommitted >= self.options.sizes.commit_bytes { self.commit(now) } else { Ok(()) }
     }
 
     /// Commits what came, and judges what is to be judged: to be called every second or so.
     pub fn tick(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
-        self.settle_receipts()?;
+        self.settle(now)?;
         if self.committing.is_empty() && !self.receipts.is_empty() {
-            self.commit()?;
+            self.commit(now)?;
+        }
+        if now.saturating_sub(self.retained) >= RETAINED_EVERY {
+            self.retain(now)?;
         }
         self.judge(now)
     }
 
+    /// Whether lines wait for a commit to end: [`Self::settle`] then tells their receipts.
+    #[must_use]
+    pub const fn is_committing(&self) -> bool {
+        !self.committing.is_empty()
+    }
+
+    /// Tells the receipts of a commit that has ended.
+    pub fn settle(&mut self, now: Duration) -> Result<(), LiveError> {
+        let committing = self.writer.is_committing().map_err(|source| LiveError::Write { source })?;
+        if !committing && !self.committing.is_empty() {
+            self.counts.commits.add(now.saturating_sub(self.committing_since));
+            self.committing.drain(..).for_each(Receipt::tell);
+        }
+        Ok(())
+    }
+
+    /// As far as the store knows.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let Counts { origins, causes, stuck, incidents, commits } = &self.counts;
+        Status {
+            report: self.report(),
+            origins: origins.clone(),
+            causes: causes.clone(),
+            stuck: *stuck,
+            incidents: *incidents,
+            commits: *commits,
+            ..Status::default()
+        }
+    }
+
     /// Makes everything durable. What is still being watched is judged at the next start.
     pub fn finish(mut self) -> Result<LiveReport, LiveError> {
-        self.commit()?;
+        self.commit(Duration::ZERO)?;
         self.writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
-        self.settle_receipts()?;
+        self.committing.drain(..).for_each(Receipt::tell);
         Ok(self.report())
     }
 
@@ -251,55 +294,87 @@ impl<'a> Live<'a> {
         id
     }
 
-    fn commit(&mut self) -> Result<(), LiveError> {
+    fn commit(&mut self, now: Duration) -> Result<(), LiveError> {
         let state = std::mem::take(&mut self.checkpoints).into_iter();
         let checkpoints = state.map(|(source, state)| Checkpoint { source, state }).collect();
         // Ends the commit before this one.
         self.writer.start_commit(checkpoints).map_err(|source| LiveError::Write { source })?;
         let before = std::mem::replace(&mut self.committing, std::mem::take(&mut self.receipts));
         before.into_iter().for_each(Receipt::tell);
+        self.committing_since = now;
         self.uncommitted = 0;
         self.report.commits += 1;
         Ok(())
     }
 
-    /// Tells the receipts of a commit that has ended.
-    fn settle_receipts(&mut self) -> Result<(), LiveError> {
-        let committing = self.writer.is_committing().map_err(|source| LiveError::Write { source })?;
-        if !committing {
-            self.committing.drain(..).for_each(Receipt::tell);
+    /// Drops what is older, or takes more room, than is to be kept.
+    fn retain(&mut self, now: Duration) -> Result<(), LiveError> {
+        self.retained = now;
+        let Keep { days, most_bytes } = self.options.keep;
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let ago = |days: u32| self.options.started.plus_seconds(seconds - i64::from(days) * SECONDS_A_DAY);
+        let oldest = days.map(ago);
+        if oldest.is_some() || most_bytes.is_some() {
+            let dropped = self.writer.retain(oldest, most_bytes);
+            dropped.map_err(|source| LiveError::Write { source })?;
         }
         Ok(())
     }
 
     fn judge(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
+        let mut news: Vec<News> = self.incidents.take_over(now).into_iter().map(News::Over).collect();
         let due = self.watched.take_due(now, MOST_JUDGED);
         if due.is_empty() {
-            return Ok(Vec::new());
+            return Ok(news);
         }
         self.reader.renew_with(self.writer.fresh().map_err(|source| LiveError::Write { source })?);
         let evidence = StoreEvidence::new(&self.reader, self.knowledge);
-        let (mut notes, mut news) = (Vec::new(), Vec::new());
+        let mut notes = Vec::new();
         let before = self.baseline.requests;
         for request in due {
             let mut case = judge_briefly(&request, &evidence, &self.baseline);
             let advice = self.watched.judged(&request, &case, now);
-            if !advice.remember && case.trace.outcome == Outcome::Succeeded && self.lessons.next() {
+            let succeeded = case.trace.outcome == Outcome::Succeeded;
+            if advice.state == State::Settled && succeeded && self.lessons.next() {
                 case = judge_request(&request, &evidence, &self.baseline);
                 self.baseline.learn_from(&case.trace);
             }
-            notes.extend(note(&case).filter(|_| advice.remember));
+            let summary = Summary::of(&case.trace, &case.verdict);
+            let Some(summary) = summary.map(|summary| Summary { state: advice.state, ..summary }) else {
+                continue;
+            };
+            if advice.remember {
+                notes.push(note(&summary));
+            }
             if advice.tell {
-                news.extend(Summary::of(&case.trace, &case.verdict).map(|failed| News { failed }));
+                match advice.state {
+                    State::Stuck => self.counts.stuck += 1,
+                    State::Open | State::Settled => {
+                        self.report.failures += 1;
+                        self.counts.add_failure(summary.slug.as_deref());
+                    }
+                }
+                news.extend(self.incidents.hear(summary, now));
             }
         }
+        let begun = news.iter().filter(|news| matches!(news, News::Begins(_)));
+        self.counts.incidents += begun.count() as u64;
         if self.baseline.requests != before {
             notes.push(baseline_note(&self.baseline));
         }
         self.writer.put_summaries(notes);
-        self.report.failures += news.len() as u64;
         Ok(news)
     }
+}
+
+fn count(lines: &[(Line, Annotation)]) -> OriginCount {
+    let mut count = OriginCount { lines: lines.len() as u64, ..OriginCount::default() };
+    for (line, annotation) in lines {
+        count.bytes += line.text.len() as u64 + 1;
+        count.unparsed += u64::from(annotation.format == Annotation::PLAIN && annotation.continues.is_none());
+        count.newest = count.newest.max(annotation.timestamp);
+    }
+    count
 }
 
 impl std::fmt::Debug for Live<'_> {

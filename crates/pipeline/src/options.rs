@@ -1,8 +1,12 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use correlate::IncidentRule;
 use ingest::Settings;
+use model::Timestamp;
 use parse::Zone;
+
+use crate::watched::StuckRule;
 
 /// What to import, and how.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +29,19 @@ pub struct LiveOptions {
     /// Wrote what neither its source nor its path tells a host of: this machine.
     pub host: Option<String>,
     pub sizes: Sizes,
+    pub stuck: StuckRule,
+    pub incidents: IncidentRule,
+    pub keep: Keep,
+    /// What the clock said at the start.
+    pub started: Timestamp,
+}
+
+/// What is dropped, whole days at a time. Without either, nothing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    pub days: Option<u32>,
+    /// On the disk.
+    pub most_bytes: Option<u64>,
 }
 
 /// Who wrote the lines, as far as the user says.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use correlate::Case;
 use correlate::notes::Opening;
 use lru::LruCache;
-use model::{Id, Outcome, Summary};
+use model::{Id, Outcome, State, Summary};
 
 /// Lines of the same second come from several files.
 const SETTLE: Duration = Duration::from_millis(1500);
@@ -20,8 +20,6 @@ const EVERY: Duration = Duration::from_millis(2500);
 const SELDOM: Duration = Duration::from_secs(15);
 /// Late lines may tell more of a failure.
 const AMENDED: Duration = Duration::from_secs(20);
-/// Longer than the time-outs for networks and volumes, times the attempts.
-const GIVEN_UP: Duration = Duration::from_secs(1800);
 
 /// When there are more, those go first that are to be looked at last.
 const MOST_WATCHED: usize = 100_000;
@@ -30,10 +28,11 @@ const MOST_TOLD: NonZeroUsize = NonZeroUsize::new(20_000).expect("not zero");
 /// Times are since the program began.
 #[derive(Debug)]
 pub(crate) struct Watched {
+    stuck: StuckRule,
     requests: HashMap<Id, Watch>,
     due: BTreeSet<(Duration, Id)>,
     /// The causes of failures that somebody was told of.
-    told: LruCache<Id, Option<String>>,
+    told: LruCache<Id, (State, Option<String>)>,
 }
 
 #[derive(Debug)]
@@ -41,8 +40,25 @@ struct Watch {
     opening: Opening,
     heard: Duration,
     due: Duration,
-    /// How it looked the last time.
-    seen: Option<Look>,
+    /// How it looked the last time, and since when it looks so.
+    seen: Option<(Look, Duration)>,
+    /// The state that is remembered with what was seen; none since a line opened it again.
+    noted: Option<State>,
+}
+
+/// When a request that does not end is stuck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StuckRule {
+    /// Those whose end is always logged: `boot`.
+    pub actions: Vec<String>,
+    /// Longer than the time-outs for networks and volumes, times the attempts.
+    pub after: Duration,
+}
+
+impl Default for StuckRule {
+    fn default() -> Self {
+        Self { actions: vec!["boot".to_owned()], after: Duration::from_secs(1800) }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +71,16 @@ struct Look {
 /// What to do with a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Advice {
+    pub(crate) state: State,
     /// It is not what was remembered.
     pub(crate) remember: bool,
-    /// A failure that nobody was told of, or of which another cause was told.
+    /// A failure that nobody was told of, or of which another cause was told; or it is stuck.
     pub(crate) tell: bool,
 }
 
 impl Watched {
-    pub(crate) fn new() -> Self {
-        Self { requests: HashMap::new(), due: BTreeSet::new(), told: LruCache::new(MOST_TOLD) }
+    pub(crate) fn new(stuck: StuckRule) -> Self {
+        Self { stuck, requests: HashMap::new(), due: BTreeSet::new(), told: LruCache::new(MOST_TOLD) }
     }
 
     /// A line shows the request to be worth judging.
@@ -73,13 +90,15 @@ impl Watched {
             Some(watch) => {
                 watch.opening = opening.min(watch.opening);
                 watch.heard = now;
+                watch.noted = None;
                 self.due.remove(&(watch.due, request.clone()));
                 // Whoever never falls silent is looked at all the same.
                 due = due.min(watch.due);
                 watch.due = due;
             }
             None => {
-                self.requests.insert(request.clone(), Watch { opening, heard: now, due, seen: None });
+                let watch = Watch { opening, heard: now, due, seen: None, noted: None };
+                self.requests.insert(request.clone(), watch);
             }
         }
         self.due.insert((due, request));
@@ -103,32 +122,41 @@ impl Watched {
     /// A request was judged.
     pub(crate) fn judged(&mut self, request: &Id, case: &Case, now: Duration) -> Advice {
         let Some(watch) = self.requests.get_mut(request) else {
-            return Advice { remember: true, tell: false };
+            return Advice { state: State::Settled, remember: true, tell: false };
         };
-        let cause = Summary::of(&case.trace, &case.verdict).and_then(|summary| summary.cause);
+        let summary = Summary::of(&case.trace, &case.verdict);
+        let cause = summary.as_ref().and_then(|summary| summary.cause.clone());
         let look = Look { outcome: case.trace.outcome, entries: case.trace.entries.len(), cause };
-        let settled = watch.seen.as_ref() == Some(&look);
-        let failed = settled && look.outcome == Outcome::Failed;
-        let tell = failed && self.told.get(request) != Some(&look.cause);
-        if tell {
-            self.told.put(request.clone(), look.cause.clone());
-        }
-        watch.seen = Some(look);
-        self.due.remove(&(watch.due, request.clone()));
-        let silent = now.saturating_sub(watch.heard);
-        let longest = match case.trace.outcome {
-            Outcome::Succeeded => Duration::ZERO,
-            Outcome::Failed => AMENDED,
-            Outcome::Unfinished => GIVEN_UP,
+        let same = watch.seen.as_ref().filter(|(seen, _)| *seen == look).map(|(_, since)| *since);
+        let looks_so = same.unwrap_or(now);
+        let unchanged = now.saturating_sub(looks_so.max(watch.heard));
+        let outcome = look.outcome;
+        let state = match outcome {
+            _ if same.is_none() => State::Open,
+            Outcome::Succeeded | Outcome::Failed => State::Settled,
+            Outcome::Unfinished if unchanged <= self.stuck.after => State::Open,
+            Outcome::Unfinished if self.stuck.actions.contains(&case.trace.request.action) => State::Stuck,
+            Outcome::Unfinished => State::Settled,
         };
-        if settled && silent > longest {
+        let worth_telling = state == State::Stuck || state == State::Settled && outcome == Outcome::Failed;
+        let told = (state, look.cause.clone());
+        let tell = worth_telling && self.told.get(request) != Some(&told);
+        if tell {
+            self.told.put(request.clone(), told);
+        }
+        let remember = same.is_none() || watch.noted != Some(state);
+        watch.noted = Some(state);
+        watch.seen = Some((look, looks_so));
+        self.due.remove(&(watch.due, request.clone()));
+        let over = state != State::Open && (outcome != Outcome::Failed || unchanged > AMENDED);
+        if over {
             self.requests.remove(request);
         } else {
-            let pause = if silent < LATELY { EVERY } else { SELDOM };
-            watch.due = now + if settled { pause } else { SETTLE };
+            let pause = if now.saturating_sub(watch.heard) < LATELY { EVERY } else { SELDOM };
+            watch.due = now + if same.is_some() { pause } else { SETTLE };
             self.due.insert((watch.due, request.clone()));
         }
-        Advice { remember: !settled, tell }
+        Advice { state, remember, tell }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -151,7 +179,7 @@ mod tests {
     fn case(outcome: Outcome, entries: usize) -> Case {
         let link = Link { kind: LinkKind::Request, confidence: 1.0, via: None };
         let entry = Entry { event: Arc::new(Event::default()), link, span: 0 };
-        let request = Request { id: Some(request()), ..Request::default() };
+        let request = Request { id: Some(request()), action: "boot".to_owned(), ..Request::default() };
         Case {
             trace: Trace {
                 request,
@@ -175,7 +203,7 @@ mod tests {
     /// Looks at a request whenever it is due: `looks` say what is seen, one after the other. When a failure was told, in
     /// milliseconds, and whether the request is still watched in the end.
     fn told(looks: &[(Outcome, usize)]) -> (Vec<u128>, bool) {
-        let mut watched = Watched::new();
+        let mut watched = Watched::new(StuckRule::default());
         watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::ZERO);
         let (mut told, mut looks, mut now) = (Vec::new(), looks.iter(), Duration::ZERO);
         while watched.len() > 0 {
@@ -200,13 +228,15 @@ mod tests {
         check(&[(Failed, 3), (Failed, 4), (Failed, 4), (Failed, 4)], &[4500], true);
         check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
         check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[7000], true);
+        // One that does not end is told when it is stuck.
+        check(&[(Unfinished, 2); 160], &[1_815_500], false);
         // Late lines may tell more for twenty seconds.
         check(&[(Failed, 3); 10], &[3000], false);
     }
 
     #[test]
     fn whoever_never_falls_silent_is_looked_at_all_the_same() {
-        let mut watched = Watched::new();
+        let mut watched = Watched::new(StuckRule::default());
         for second in 0..10 {
             watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::from_secs(second));
         }

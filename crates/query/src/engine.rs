@@ -198,7 +198,7 @@ impl Engine {
     }
 }
 
-fn order(stored: &StoredEvent) -> (Option<Timestamp>, SourceId, u64) {
+pub(crate) fn order(stored: &StoredEvent) -> (Option<Timestamp>, SourceId, u64) {
     (stored.annotation.timestamp, stored.source_id, stored.lines.first().map_or(0, |line| line.number))
 }
 

@@ -1,81 +1,114 @@
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pipeline::{JournalSettings, Start, SyslogSettings, TailSettings};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Globals, Up};
-use crate::console::Console;
-use crate::engine::{self, Happening, LiveOptions, Sources};
+use crate::config::Config;
+use crate::console::{Console, Renewal};
+use crate::engine::{self, Control, Happening, Knowledge, LiveOptions, Sources, Status};
 use crate::exit::{Exit, Failure};
-use crate::{json, render};
+use crate::{live, render};
 
-pub(super) fn run(up: Up, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
-    let host = up.host.clone().unwrap_or_else(this_machine);
-    let options = LiveOptions {
-        store: super::store(globals)?,
-        zones: engine::zones(&up.zones)?,
-        host: Some(host.clone()),
-        sizes: Default::default(),
-    };
-    for address in [up.syslog_udp, up.syslog_tcp].into_iter().flatten().filter(|address| is_open(*address)) {
-        console.warn(&format!("whoever reaches {address} can write into the store"));
-    }
+/// What is asked for, once or again.
+struct Begin {
+    up: Up,
+    globals: Globals,
+    store: PathBuf,
+    status: watch::Sender<Status>,
+}
+
+/// All that it takes to begin.
+struct Prepared {
+    knowledge: Knowledge,
+    options: LiveOptions,
+    sources: Sources,
+}
+
+/// What runs, and what is to run next.
+#[derive(Default)]
+struct Turn {
+    stop: CancellationToken,
+    next: Option<Prepared>,
+}
+
+pub(super) fn run(up: &Up, config: &Config, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+    let store = super::store(globals)?;
+    let mut control = Control::default();
+    let begin = Begin { up: up.clone(), globals: globals.clone(), store, status: control.status.clone() };
+    let mut prepared = begin.prepare(config)?;
     let stop = CancellationToken::new();
-    console.cancel_when_interrupted(&stop);
+    let turn = Arc::new(Mutex::new(Turn::default()));
+    console.cancel_or_renew(&stop, renewal(begin, console, &turn));
+    loop {
+        control.stop = stop.child_token();
+        locked(&turn).stop = control.stop.clone();
+        let report = go_on(prepared, &control, console)?;
+        match locked(&turn).next.take() {
+            Some(next) if !stop.is_cancelled() => prepared = next,
+            _ => {
+                console.remark(&render::up::end(&report));
+                return Ok(Exit::Answered);
+            }
+        }
+    }
+}
+
+impl Begin {
+    fn prepare(&self, config: &Config) -> Result<Prepared, Failure> {
+        let Self { up, globals, store, status } = self;
+        let knowledge = engine::knowledge(globals.filters.as_deref())?;
+        let options = LiveOptions { started: super::now(), ..live::options(up, config, store)? };
+        let sources = live::sources(&up.hear, config, &knowledge, status)?;
+        Ok(Prepared { knowledge, options, sources })
+    }
+}
+
+/// Reads filters and configuration anew; what is wrong changes nothing.
+fn renewal(begin: Begin, console: &Console, turn: &Arc<Mutex<Turn>>) -> Renewal {
+    let (console, turn) = (console.clone(), Arc::clone(turn));
+    Box::new(move || {
+        let config = Config::load(begin.globals.config.as_deref());
+        match config.and_then(|config| begin.prepare(&config)) {
+            Ok(next) => {
+                console.remark("filters and configuration are read anew\n");
+                let mut turn = locked(&turn);
+                turn.next = Some(next);
+                turn.stop.cancel();
+            }
+            Err(failure) => {
+                console.report(&failure);
+                console.warn("it goes on with the filters and the configuration that it has");
+            }
+        }
+    })
+}
+
+fn go_on(prepared: Prepared, control: &Control, console: &Console) -> Result<engine::LiveReport, Failure> {
+    let Prepared { knowledge, options, sources } = prepared;
+    live::warnings(&sources).iter().for_each(|warning| console.warn(warning));
     let mut failure = None;
-    let (filters, broker) = (globals.filters.as_deref(), up.notifications.as_ref());
-    let report = engine::up(&options, filters, broker, sources(&up, &host)?, &stop, &mut |news| {
+    let report = engine::up(&options, sources, &knowledge, control, &mut |news| {
         if let Err(error) = tell(&news, console) {
             // Nobody reads any more.
             failure.get_or_insert(error);
-            stop.cancel();
+            control.stop.cancel();
         }
     })?;
-    console.remark(&render::up::end(&report));
-    failure.map_or(Ok(Exit::Answered), Err)
+    failure.map_or(Ok(report), Err)
 }
 
-fn tell(news: &Happening<'_>, console: &Console) -> Result<(), Failure> {
+pub(super) fn tell(news: &Happening<'_>, console: &Console) -> Result<(), Failure> {
     match news {
         Happening::Ready { addresses } => console.remark(&render::up::ready(addresses)),
         Happening::Trouble(what) => console.warn(what),
-        Happening::Failed(news) if console.json => {
-            console.answer(&json::requests(std::slice::from_ref(&news.failed))?)?;
-        }
-        Happening::Failed(news) => console.answer(&render::up::failed(&news.failed, console.layout))?,
+        Happening::Resumed => console.remark("lines are sent again\n"),
+        Happening::News(news) => super::watch::tell(news, console)?,
     }
     Ok(())
 }
 
-fn sources(up: &Up, host: &str) -> Result<Sources, Failure> {
-    let start = if up.from_end { Start::End } else { Start::Beginning };
-    let patterns = up.patterns.iter().map(|pattern| absolute(pattern)).collect::<Result<Vec<_>, _>>()?;
-    let syslog = (up.syslog_udp.is_some() || up.syslog_tcp.is_some()).then(|| SyslogSettings {
-        udp: up.syslog_udp,
-        tcp: up.syslog_tcp,
-        ..SyslogSettings::default()
-    });
-    let files = TailSettings { patterns, host: Some(host.to_owned()), start, ..TailSettings::default() };
-    let journal = JournalSettings { host: host.to_owned(), start, ..JournalSettings::default() };
-    Ok(Sources {
-        files: Some(files),
-        syslog,
-        journal: up.journal.then_some(journal),
-        stdin: up.stdin,
-        ..Sources::default()
-    })
-}
-
-fn absolute(pattern: &str) -> Result<String, Failure> {
-    let path = std::path::absolute(Path::new(pattern))?;
-    Ok(path.to_string_lossy().into_owned())
-}
-
-fn is_open(address: SocketAddr) -> bool {
-    !address.ip().is_loopback()
-}
-
-fn this_machine() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+fn locked(turn: &Mutex<Turn>) -> MutexGuard<'_, Turn> {
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -47,7 +47,8 @@ fn holdings(screen: &mut Screen, held: &Holdings) {
     let share = if held.raw > 0 { held.disk as f64 / held.raw as f64 } else { 0.0 };
     let lines = format!("{} of {}", words::count(held.lines), words::many(held.sources, "source", "sources"));
     screen.row(label(STRONG, "lines").text(lines));
-    let sizes = format!("{} of text, {} on disk ({share:.3})", bytes(held.raw), bytes(held.disk));
+    let sizes =
+        format!("{} of text, {} on disk ({share:.3})", words::bytes(held.raw), words::bytes(held.disk));
     screen.row(label(STRONG, "size").text(sizes));
     let parts = format!(
         "{}, {}, {} blocks, {} ids in blocks",
@@ -73,16 +74,11 @@ pub(crate) fn dropped(dropped: Dropped, dry_run: bool, layout: Layout) -> String
             "{}: {}, {} on disk",
             words::many(days as u64, "day", "days"),
             words::many(dropped.lines, "line", "lines"),
-            bytes(dropped.bytes)
+            words::bytes(dropped.bytes)
         ),
     };
     screen.row(label(STRONG, what).text(text));
     screen.finish()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
-fn bytes(number: u64) -> String {
-    format!("{:.1} MB", number as f64 / 1e6)
 }
 
 fn label(style: anstyle::Style, label: &str) -> Row {

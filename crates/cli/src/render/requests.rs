@@ -86,7 +86,7 @@ fn time(summary: &Summary) -> Cell {
 }
 
 fn outcome(summary: &Summary) -> Cell {
-    (of_outcome(summary.outcome), words::outcome(summary.outcome).to_owned())
+    (of_outcome(summary.outcome), words::ending(summary).to_owned())
 }
 
 /// A request that has no name yet is called by its path, which may be long; it stands in full in `trace` and in JSON.

@@ -1,40 +1,11 @@
-//! What `culprit up` says as it happens.
+//! What `culprit up` says of itself.
 
-use model::Summary;
-use pipeline::LiveReport;
+use pipeline::{AgentStatus, LiveReport};
 
-use super::style::{COMMAND, CULPRIT, DIM, FAILURE, PLAIN, STRONG};
-use super::{Layout, Row, Screen, words};
-
-/// A request that failed: what it was, why it failed, what to type to see more.
-pub(crate) fn failed(summary: &Summary, layout: Layout) -> String {
-    let mut screen = Screen::new(layout);
-    let instance = summary.instance.as_ref().map(|id| format!("of {id}")).unwrap_or_default();
-    screen.row(
-        Row::new()
-            .put(DIM, words::date_and_clock(Some(summary.end)))
-            .put(PLAIN, "  ")
-            .put(FAILURE, "FAILED")
-            .put(STRONG, format!("  {} ", summary.action))
-            .put(DIM, instance),
-    );
-    let slug = summary.slug.as_deref().unwrap_or_default();
-    let cause = match &summary.cause {
-        Some(cause) => Row::new()
-            .put(DIM, "  cause  ")
-            .put(STRONG, slug)
-            .text(if slug.is_empty() { "" } else { "  " })
-            .put(CULPRIT, cause.lines().next().unwrap_or_default()),
-        None => Row::new().put(DIM, "  cause  ").text("does not stand in the logs"),
-    };
-    screen.row(if layout.terminal { cause.cut(layout.width, layout) } else { cause });
-    let command = format!("culprit why {}", words::request_id(&summary.request));
-    screen.row(Row::new().put(DIM, "  see    ").put(COMMAND, command));
-    screen.finish()
-}
+use super::words;
 
 pub(crate) fn ready(addresses: &[String]) -> String {
-    let listening: String = addresses.iter().map(|address| format!("; syslog at {address}")).collect();
+    let listening: String = addresses.iter().map(|address| format!("; {address}")).collect();
     format!("watching{listening}; Ctrl-C ends\n")
 }
 
@@ -47,4 +18,12 @@ pub(crate) fn end(report: &LiveReport) -> String {
             failures => format!("{} failed", words::many(failures, "request", "requests")),
         }
     )
+}
+
+pub(crate) fn end_of_agent(status: &AgentStatus) -> String {
+    let rest = match status.oldest_unsent {
+        None => String::new(),
+        Some(_) => format!("; {} wait on the disk for the next start", words::bytes(status.spool_bytes)),
+    };
+    format!("took {}, sent {}{rest}\n", words::many(status.lines, "line", "lines"), status.sent)
 }

@@ -1,7 +1,7 @@
 //! How times, places, numbers and remedies are written, in text and in JSON alike.
 
 use super::Layout;
-use model::{Event, Id, IdKind, Outcome, Request, TimeRange, Timestamp};
+use model::{Event, Id, IdKind, Outcome, Request, State, Summary, TimeRange, Timestamp};
 
 /// `2026-11-21 03:28:16.763`, in UTC.
 pub(crate) fn date_and_clock(at: Option<Timestamp>) -> String {
@@ -116,6 +116,19 @@ pub(crate) const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Failed => "failed",
         Outcome::Unfinished => "unfinished",
     }
+}
+
+/// How a request ended, as far as is known.
+pub(crate) const fn ending(summary: &Summary) -> &'static str {
+    match summary.state {
+        State::Stuck => "stuck",
+        State::Open | State::Settled => outcome(summary.outcome),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
+pub(crate) fn bytes(number: u64) -> String {
+    format!("{:.1} MB", number as f64 / 1e6)
 }
 
 /// `boot of 4f3a5566…`

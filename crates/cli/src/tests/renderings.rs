@@ -400,7 +400,7 @@ fn json_is_one_object_a_row() {
     plain(
         &json::requests(&sample::summaries()).unwrap(),
         expect![[r#"
-            {"request":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"boot","outcome":"failed","instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:48.120Z","seconds":39.12,"services":4,"hosts":3,"cause":{"slug":"neutron.ip_exhausted","text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001.","confidence":0.97},"cursor":"18e9ed81fae92200.3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21"}
+            {"request":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"boot","outcome":"failed","instance":"4f3a5566-7a10-4c11-8d35-0123456789ab","user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:48.120Z","seconds":39.12,"services":4,"hosts":3,"cause":{"slug":"neutron.ip_exhausted","text":"No more IP addresses available on network 9d1e77aa-0000-4000-8000-000000000001.","confidence":0.97,"host":"controller"},"cursor":"18e9ed81fae92200.3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21"}
             {"request":"req-3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21","action":"attach volume","outcome":"succeeded","instance":null,"user":"5eb98cbb4c0f493c840027eb567282cc","project":null,"start":"2026-11-21T02:11:09.000Z","end":"2026-11-21T02:11:10.500Z","seconds":1.5,"services":4,"hosts":3,"cause":null,"cursor":"18e9ed81fae92200.3f0c41de-7a52-4a6e-9a6b-0c9d5a1f7e21"}
         "#]],
     );
