@@ -172,7 +172,8 @@ fn tell_delays(told: &[(Instant, Value)], written: impl Fn(Timestamp) -> Instant
     }
     let mut sorted: Vec<Duration> = delays.values().copied().collect();
     sorted.sort();
-    let at = |share: f64| sorted.get(((sorted.len() as f64 - 1.0) * share) as usize).copied().unwrap_or_default();
+    let at =
+        |share: f64| sorted.get(((sorted.len() as f64 - 1.0) * share) as usize).copied().unwrap_or_default();
     println!(
         "told: {} requests in {rows} rows; after their last line p50 {:.2?}, p99 {:.2?}, the latest {:.2?}; later than {SOON:?}: {}",
         sorted.len(),
@@ -204,6 +205,10 @@ fn compare(binary: &Path, imported: &Path, followed: &Path) {
     let different: Vec<_> = keys.into_iter().filter(|key| imported.get(*key) != followed.get(*key)).collect();
     println!("{} requests, {} judged otherwise than by an import", imported.len(), different.len());
     for request in different.iter().take(20) {
-        println!("DIFFERENT {request}: {:?} by import, {:?} live", imported.get(*request), followed.get(*request));
+        println!(
+            "DIFFERENT {request}: {:?} by import, {:?} live",
+            imported.get(*request),
+            followed.get(*request)
+        );
     }
 }

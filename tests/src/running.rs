@@ -44,7 +44,7 @@ impl Running {
     }
 
     /// Waits for the next object that it prints.
-    pub fn next(&mut self) -> Value {
+    pub fn next_row(&mut self) -> Value {
         let mut row = String::new();
         self.rows.read_line(&mut row).expect("it is text");
         serde_json::from_str(&row).unwrap_or_else(|error| panic!("{error}: `{row}`"))

@@ -30,7 +30,7 @@ fn tail_shows_every_line_that_fits_once() {
     }
     let mut shown = BTreeMap::new();
     while shown.len() < expected.len() {
-        let row = tail.next();
+        let row = tail.next_row();
         let line = row["attributes"]["log.file.line"].as_u64().unwrap();
         let body = row["body"].as_str().unwrap().to_owned();
         assert_eq!(shown.insert(line, body), None, "line {line} came twice");
@@ -50,7 +50,7 @@ fn an_entry_that_goes_on_is_shown_as_far_as_it_is_new() {
     let mut tail = place.follow(&["tail", "-n", "0"]);
     let mut only_value_errors = place.follow(&["tail", "-n", "0", "ValueError"]);
     let shown = |tail: &mut culprit_tests::running::Running| {
-        let row = tail.next();
+        let row = tail.next_row();
         let original = row["attributes"]["log.record.original"].as_str().map(str::to_owned);
         original.unwrap_or_else(|| row["body"].as_str().unwrap().to_owned())
     };
@@ -81,7 +81,7 @@ fn watch_tells_what_up_tells_and_incidents_once() {
     let mut incidents = BTreeMap::new();
     // Whoever reads neither lets it wait.
     while told.len() < 300 {
-        let news = up.next();
+        let news = up.next_row();
         match news["event"].as_str().unwrap() {
             "failed" => _ = told.insert(news["request"].as_str().unwrap().to_owned()),
             "incident" => {
@@ -95,7 +95,7 @@ fn watch_tells_what_up_tells_and_incidents_once() {
     assert!(!incidents.is_empty());
     let mut watched = BTreeSet::new();
     while !told.is_subset(&watched) {
-        let news = watch.next();
+        let news = watch.next_row();
         if news["event"] == "failed" {
             watched.insert(news["request"].as_str().unwrap().to_owned());
         }

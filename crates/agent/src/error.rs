@@ -11,7 +11,9 @@ pub enum AgentError {
     Url { why: &'static str },
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    #[error("encoding of lines stopped in the middle; this is a defect, report it")]
+    #[error(
+        "the agent stopped in the middle of its work; what it had taken is in the spool, this is a defect, report it"
+    )]
     Crashed,
 }
 
@@ -61,8 +63,8 @@ pub enum SendError {
     TlsName { name: String },
     #[error("failed to read the token in `{}`; it must hold one line that this user may read", path.display())]
     TokenFile { path: PathBuf, source: io::Error },
-    #[error("lost {url} before it had answered; the lines are sent again")]
-    Lost { url: String, source: hyper::Error },
+    #[error("lost {url} before it had answered; the lines are sent again{hint}")]
+    Lost { url: String, hint: &'static str, source: hyper::Error },
     #[error("{url} did not answer within {seconds} seconds; the lines are sent again")]
     Silent { url: String, seconds: u64 },
     #[error("{url} answered {status}; {advice}{answer}")]

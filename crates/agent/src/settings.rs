@@ -199,7 +199,7 @@ pub struct Cut {
 
 impl Default for Cut {
     fn default() -> Self {
-        Self { after: Duration::from_millis(150), lines: 8192, bytes: 1 << 20 }
+        Self { after: Duration::from_millis(150), lines: 4096, bytes: 512 << 10 }
     }
 }
 

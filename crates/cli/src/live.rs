@@ -23,7 +23,7 @@ const USUAL_FILES: [&str; 3] = ["/var/log/**/*.log", "/var/log/syslog", "/var/lo
 pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOptions, Failure> {
     let zones = if up.zones.is_empty() {
         let configured = engine::zones(config.zones.iter().map(|zone| &zone.0));
-        configured.map_err(|failure| Failure { exit: Exit::Data, ..failure })?
+        configured.map_err(|failure| failure.with_exit(Exit::Data))?
     } else {
         engine::zones(&up.zones)?
     };
