@@ -50,6 +50,8 @@ pub struct Live<'a> {
     checkpoints: BTreeMap<SourceId, Vec<u8>>,
     receipts: Vec<Receipt>,
     uncommitted: usize,
+    /// Something was found out since then.
+    noted: bool,
     /// Of what the commit under way makes durable.
     committing: Vec<Receipt>,
     watched: Watched,
@@ -135,6 +137,7 @@ impl<'a> Live<'a> {
             checkpoints: BTreeMap::new(),
             receipts: Vec::new(),
             uncommitted: 0,
+            noted: false,
             committing: Vec::new(),
             watched,
             incidents: Incidents::new(options.incidents),
@@ -223,7 +226,7 @@ impl<'a> Live<'a> {
     /// Commits what came, and judges what is to be judged: to be called every second or so.
     pub fn tick(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
         self.settle(now)?;
-        if self.committing.is_empty() && !self.receipts.is_empty() {
+        if self.committing.is_empty() && (self.noted || !self.receipts.is_empty()) {
             self.commit(now)?;
         }
         if now.saturating_sub(self.retained) >= RETAINED_EVERY {
@@ -303,6 +306,7 @@ impl<'a> Live<'a> {
         before.into_iter().for_each(Receipt::tell);
         self.committing_since = now;
         self.uncommitted = 0;
+        self.noted = false;
         self.report.commits += 1;
         Ok(())
     }
@@ -362,6 +366,7 @@ impl<'a> Live<'a> {
         if self.baseline.requests != before {
             notes.push(baseline_note(&self.baseline));
         }
+        self.noted |= !notes.is_empty();
         self.writer.put_summaries(notes);
         Ok(news)
     }
