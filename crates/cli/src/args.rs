@@ -170,6 +170,9 @@ pub(crate) struct Hear {
     /// Take lines by HTTP too (OTLP, Elasticsearch's _bulk, Loki's push, `culprit agent`), and answer /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Take lines by the forward protocol of Fluentd and Fluent Bit too
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen_forward: Option<SocketAddr>,
     /// Holds the token that others have to send; needed where the address is not of loopback
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) listen_token: Option<PathBuf>,

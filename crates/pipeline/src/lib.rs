@@ -30,6 +30,7 @@ pub use agent::{AgentError, AgentSettings, AgentStatus, CentralUrl, SpoolError, 
 pub use correlate::IncidentRule;
 pub use error::{ImportError, LiveError, ShipError};
 pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take, Tls};
+pub use ingest::forward::{ForwardCounts, ForwardSettings};
 pub use ingest::http::{DoorCount, DoorCounts, DoorSettings, TlsSettings};
 pub use ingest::{
     FieldNames, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,

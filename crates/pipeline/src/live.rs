@@ -283,7 +283,9 @@ impl<'a> Live<'a> {
 
     /// A text that was not heard of since the start. `known` are the source that it goes on with and its last line.
     fn begin(&mut self, key: TextKey, told: Source, known: Option<(SourceId, u64)>) -> SourceId {
-        let place = Place { host: told.host, service: told.service, daemon: told.daemon };
+        // What strangers call a program may be anything: `kolla.nova`, a container, a unit.
+        let daemon = told.daemon.filter(|name| self.knowledge.daemon(name).is_some());
+        let place = Place { host: told.host, service: told.service, daemon };
         let mut source = locate(self.knowledge, &told.path, &place);
         source.host = source.host.or_else(|| self.options.host.clone());
         let id = match known {
