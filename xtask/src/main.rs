@@ -10,6 +10,7 @@ mod crash;
 mod deb;
 mod fuzz;
 mod gen_logs;
+mod load;
 mod options;
 mod pack;
 mod replay;
@@ -35,6 +36,7 @@ Commands:
   bench             Run the benchmarks, print one table
   score             Ask about a cloud whose true causes are known, print how often the answer is right
   replay            Follow a recorded cloud live, at twenty times its speed
+  load              Follow a large cloud's worth of lines for ten minutes
   deb               Build a Debian package and look at it
   gen-logs          Write logs of any size: the recorded cloud scaled up, with its truth
   pack-corpus       Pack a recorded cloud into the repository's archive
@@ -64,6 +66,7 @@ fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
         Some("bench") => (bench::HELP, bench::run),
         Some("score") => (score::HELP, score::run),
         Some("replay") => (replay::HELP, replay::run),
+        Some("load") => (load::HELP, load::run),
         Some("deb") => (deb::HELP, deb::run),
         Some("gen-logs") => (gen_logs::HELP, gen_logs::run),
         Some("pack-corpus") => (pack::HELP, pack::run),
