@@ -117,7 +117,7 @@ impl Source {
         if end <= there {
             return Ok(());
         }
-        self.from.by_ref().take(end - there).read_to_end(&mut self.rest)?;
+        (&self.from).take(end - there).read_to_end(&mut self.rest)?;
         let Some(last) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return Ok(()) };
         self.to.write_all(&self.rest[..=last])?;
         self.written += last as u64 + 1;

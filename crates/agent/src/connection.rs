@@ -45,7 +45,7 @@ impl Connection {
             if !url.encrypted {
                 return Self::over(TokioIo::new(tcp), central).await;
             }
-            let config = Arc::new(tls::client_config(&central.tls)?);
+            let config = Arc::new(central.tls.config()?);
             let name = central.tls.server_name.as_ref().unwrap_or(&url.host).clone();
             let name = ServerName::try_from(name.clone()).map_err(|_| SendError::TlsName { name })?;
             let encrypted = TlsConnector::from(config).connect(name, tcp).await;

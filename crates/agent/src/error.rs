@@ -2,6 +2,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use ingest::ClientTlsError;
+
 use crate::spool::Holder;
 
 /// Why an agent cannot run.
@@ -53,12 +55,8 @@ pub enum SendError {
     Unreachable { url: String, source: io::Error },
     #[error("failed to agree on TLS with {url}; {advice}")]
     Tls { url: String, advice: &'static str, source: Box<dyn Error + Send + Sync> },
-    #[error("failed to read `{}` for TLS; {advice}", path.display())]
-    TlsFile { path: PathBuf, advice: &'static str, source: io::Error },
-    #[error("a client certificate needs its key, and a key its certificate; name both files or none")]
-    HalfIdentity,
-    #[error("the TLS settings are refused; check that the key belongs to the certificate")]
-    TlsSettings { source: tokio_rustls::rustls::Error },
+    #[error(transparent)]
+    TlsSettings(#[from] ClientTlsError),
     #[error("`{name}` is no name that a certificate can have; set the server name")]
     TlsName { name: String },
     #[error("failed to read the token in `{}`; it must hold one line that this user may read", path.display())]

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pipeline::{
-    AgentSettings, AgentTls, Bounds, BrokerUrl, CentralUrl, Cluster, DoorSettings, FieldNames,
+    AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, FieldNames,
     ForwardSettings, Http, IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule,
-    SyslogSettings, TailSettings, Take, Tls, TlsSettings, Token,
+    SyslogSettings, TailSettings, Take, TlsSettings, Token,
 };
 use tokio::sync::watch;
 
@@ -103,7 +103,7 @@ pub(crate) fn agent(agent: &Agent, config: &Config, buffer: PathBuf) -> Result<A
         config::secret(&file, "token")?;
         settings.central.token = Token::File(file);
     }
-    settings.central.tls = AgentTls {
+    settings.central.tls = ClientTls {
         ca_file: agent.ca.clone().or(configured.ca_file),
         certificate_file: configured.certificate_file,
         key_file: configured.key_file,
@@ -217,7 +217,7 @@ fn cluster(broker: &Broker, knowledge: &Knowledge) -> Result<Cluster, Failure> {
     }
     Ok(Cluster {
         virtual_host: broker.virtual_host.clone(),
-        tls: Tls { ca_file, certificate_file, key_file, server_name },
+        tls: ClientTls { ca_file, certificate_file, key_file, server_name },
         ..Cluster::new(&broker.name, urls, take)
     })
 }

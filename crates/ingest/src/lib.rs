@@ -32,6 +32,7 @@ mod syslog;
 pub mod amqp;
 
 mod budget;
+mod client_tls;
 mod door_error;
 mod inlet;
 mod listener;
@@ -45,6 +46,7 @@ pub mod http;
 
 mod error;
 
+pub use client_tls::{ClientTls, ClientTlsError, tls_advice};
 pub use delivery::{Delivery, LiveSource, Place, Receipt, SentPlace};
 pub use discover::{Discovery, discover};
 pub use door_error::DoorError;
