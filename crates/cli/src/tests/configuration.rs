@@ -30,7 +30,8 @@ fn the_example_has_every_key() {
     for section in sections {
         let header = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
         let error = toml::from_str::<Config>(&format!("{header}no_such_key = 1\n")).unwrap_err().to_string();
-        let (_, known) = error.split_once("expected one of ").or_else(|| error.split_once("expected ")).unwrap();
+        let (_, known) =
+            error.split_once("expected one of ").or_else(|| error.split_once("expected ")).unwrap();
         let known: BTreeSet<&str> = known.split('`').skip(1).step_by(2).collect();
         let there = match section {
             "" => &example,
