@@ -51,6 +51,7 @@ const HUP: i32 = 1;
 const KILL: i32 = 9;
 const TERM: i32 = 15;
 
+const INTERRUPTED: i32 = 130;
 /// `EX_CANTCREAT` and `EX_IOERR`.
 const NO_ROOM: [i32; 2] = [73, 74];
 
@@ -185,8 +186,11 @@ impl Service {
             // It waits, unless there is no room to begin.
             Kind::Agent => running.began_with_full_disk,
         };
+        let asked = running.signals.iter().filter(|signal| **signal == TERM).count();
         let explained = match (status.code(), status.signal()) {
-            (Some(0), _) => running.signals.contains(&TERM),
+            (Some(0), _) => asked > 0,
+            // Whoever asks twice does not want to wait.
+            (Some(INTERRUPTED), _) => asked > 1,
             (Some(code), _) => no_room && NO_ROOM.contains(&code),
             (_, Some(signal)) => running.signals.contains(&signal),
             _ => false,
