@@ -96,9 +96,7 @@ impl Plan {
                 self.blows.push(Blow { after, act: gone });
                 (Act::Leave(0), Some((lasting, Act::ComeBack(0))))
             }
-            16 if self.notifies && random.one_in(2) => {
-                (if random.one_in(2) { Act::KillBroker } else { Act::StopBroker }, None)
-            }
+            16 if self.notifies => (if random.one_in(2) { Act::KillBroker } else { Act::StopBroker }, None),
             _ if disks => (Act::FillDisk(service), Some((while_it_lasts, Act::MakeRoom(service)))),
             _ => (Act::Kill(service), None),
         };
