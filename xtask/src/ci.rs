@@ -5,11 +5,11 @@ use culprit_tests::binary::checked_binary;
 use culprit_tests::score::{BARS, Bar, LEAVE_ONE_OUT_BAR};
 
 use crate::options::Options;
-use crate::{check, crash, fuzz, score};
+use crate::{check, crash, fuzz, score, torture};
 
 pub(crate) const HELP: &str = "\
-Everything of `cargo xtask test`, then `score` with the project's bars, 30 runs of `crash`, ten seconds of each fuzz
-target, and as the last line `N passed, N failed`. Fuzzing is skipped, and says so, where no nightly toolchain can be had.
+Everything of `cargo xtask test`, then `score` with the project's bars, 30 runs of `crash`, 10 of `torture`, ten seconds of
+each fuzz target, and as the last line `N passed, N failed`. Fuzzing is skipped, and says so, where no nightly toolchain can be had.
 
 Usage: cargo xtask ci";
 
@@ -27,6 +27,10 @@ pub(crate) fn run(options: Options) -> Result<()> {
     tally.step("crashes", || {
         println!("\nWriters are killed, every line is counted:");
         crash::crash(crash::SHORT_RUNS, 1)
+    });
+    tally.step("tortures", || {
+        println!("\nLive logs are followed while everything breaks, every line is counted:");
+        torture::torture(torture::SHORT_RUNS, 1)
     });
     match fuzz::install_missing() {
         Ok(()) => tally.step("fuzzing", || fuzz::fuzz(FUZZ_SECONDS, None)),

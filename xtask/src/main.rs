@@ -16,6 +16,7 @@ mod pack;
 mod replay;
 mod score;
 mod setup;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ Commands:
   setup             Install what is missing, and nothing else
   fuzz              Run every fuzz target for a minute
   crash             Kill writers of stores at any moment and count every line afterwards
+  torture           Follow live logs while everything breaks and count every line afterwards
   bench             Run the benchmarks, print one table
   score             Ask about a cloud whose true causes are known, print how often the answer is right
   replay            Follow a recorded cloud live, at twenty times its speed
@@ -40,7 +42,7 @@ Commands:
   deb               Build a Debian package and look at it
   gen-logs          Write logs of any size: the recorded cloud scaled up, with its truth
   pack-corpus       Pack a recorded cloud into the repository's archive
-  ci                What continuous integration runs: test, score with its bars, a few crashes, a short fuzz
+  ci                What continuous integration runs: test, score with its bars, a few crashes and tortures, a short fuzz
 
 `cargo xtask COMMAND --help` tells more.";
 
@@ -63,6 +65,7 @@ fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
         Some("setup") => (setup::HELP, setup::run),
         Some("fuzz") => (fuzz::HELP, fuzz::run),
         Some("crash") => (crash::HELP, crash::run),
+        Some("torture") => (torture::HELP, torture::run),
         Some("bench") => (bench::HELP, bench::run),
         Some("score") => (score::HELP, score::run),
         Some("replay") => (replay::HELP, replay::run),

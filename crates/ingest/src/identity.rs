@@ -28,6 +28,9 @@ pub struct Checkpoint {
     pub file: Option<(u64, u64)>,
     /// When the file was last written, as its file system says.
     pub written: Option<SystemTime>,
+    /// Whoever follows files wants all that was written since then to a log of this name, also what rotation put aside
+    /// before it was seen.
+    pub since: Option<SystemTime>,
 }
 
 /// What is new in a text. `checkpoint` is the place in the list of known ones.
@@ -78,11 +81,13 @@ impl Checkpoint {
         let (device, inode) = self.file.unwrap_or_default();
         out.extend_from_slice(&device.to_le_bytes());
         out.extend_from_slice(&inode.to_le_bytes());
-        // A file that was written before 1970 was written at no time that could tell anything.
-        let written = self.written.and_then(|written| written.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let nanos = written.and_then(|written| u64::try_from(written.as_nanos()).ok());
-        out.push(u8::from(nanos.is_some()));
-        out.extend_from_slice(&nanos.unwrap_or_default().to_le_bytes());
+        for time in [self.written, self.since] {
+            // A file that was written before 1970 was written at no time that could tell anything.
+            let time = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+            let nanos = time.and_then(|time| u64::try_from(time.as_nanos()).ok());
+            out.push(u8::from(nanos.is_some()));
+            out.extend_from_slice(&nanos.unwrap_or_default().to_le_bytes());
+        }
         out
     }
 
@@ -108,11 +113,9 @@ impl Checkpoint {
                 let file = (u64::from_le_bytes(take(from)?), u64::from_le_bytes(take(from)?));
                 known.then_some(file)
             },
-            written: {
-                let known = take::<1>(from)? == [1];
-                let since_epoch = Duration::from_nanos(u64::from_le_bytes(take(from)?));
-                SystemTime::UNIX_EPOCH.checked_add(since_epoch).filter(|_| known)
-            },
+            written: take_time(from)?,
+            // It came later than the rest.
+            since: if from.is_empty() { None } else { take_time(from)? },
         };
         let sound = checkpoint.half <= checkpoint.consumed && (checkpoint.half == 0 || checkpoint.lines > 0);
         (bytes.is_empty() && sound).then_some(checkpoint)
@@ -123,6 +126,12 @@ fn take<const N: usize>(from: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, rest) = from.split_first_chunk::<N>()?;
     *from = rest;
     Some(*taken)
+}
+
+fn take_time(from: &mut &[u8]) -> Option<Option<SystemTime>> {
+    let known = take::<1>(from)? == [1];
+    let since_epoch = Duration::from_nanos(u64::from_le_bytes(take(from)?));
+    Some(SystemTime::UNIX_EPOCH.checked_add(since_epoch).filter(|_| known))
 }
 
 fn take_text(from: &mut &[u8]) -> Option<String> {
@@ -178,13 +187,17 @@ mod tests {
             earlier_hash: 98,
             file: Some((1, 2)),
             written: SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(1_795_231_696_000_000_003)),
+            since: SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(1_795_000_000_000_000_001)),
         };
         let bytes = checkpoint.to_bytes();
         assert_eq!(Checkpoint::from_bytes(&bytes), Some(checkpoint.clone()));
-        for length in 0..bytes.len() {
+        let without_since = bytes.len() - 9;
+        for length in (0..bytes.len()).filter(|length| *length != without_since) {
             assert_eq!(Checkpoint::from_bytes(&bytes[..length]), None);
         }
-        let hostless = Checkpoint { host: None, file: None, written: None, ..checkpoint };
+        let older = Checkpoint::from_bytes(&bytes[..without_since]);
+        assert_eq!(older, Some(Checkpoint { since: None, ..checkpoint.clone() }));
+        let hostless = Checkpoint { host: None, file: None, written: None, since: None, ..checkpoint };
         assert_eq!(Checkpoint::from_bytes(&hostless.to_bytes()), Some(hostless));
     }
 }

@@ -157,6 +157,7 @@ impl<'a> Reader<'a> {
             earlier_hash: self.position.hash.earlier(),
             file: None,
             written: self.modified,
+            since: None,
         }
     }
 

@@ -22,7 +22,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use model::Source;
 
@@ -55,9 +55,11 @@ pub struct Tail {
     ignored: HashMap<FileId, Ignored>,
     /// What is looked at again when it has settled, and since when it is as it is.
     unclear: HashMap<FileId, (Stamp, Instant)>,
-    /// When the newest text of each name had been written that was known at the start: what rotation put aside since
-    /// is new, although nobody asks for it by its own name.
-    known_since: HashMap<String, SystemTime>,
+    /// Since when all is wanted that was written to a log of each name: what rotation put aside since is new, although
+    /// nobody asks for it by its own name.
+    wanted_since: HashMap<String, SystemTime>,
+    /// The same for names that were not met yet; `None` before the very first look.
+    watched_since: Option<SystemTime>,
     scanned_before: bool,
     /// The text that was read last: the next one's turn is then.
     turn: u64,
@@ -108,7 +110,8 @@ impl Tail {
             halves: VecDeque::new(),
             ignored: HashMap::new(),
             unclear: HashMap::new(),
-            known_since: known_since(&known),
+            wanted_since: wanted_since(&known),
+            watched_since: known.iter().filter_map(|checkpoint| checkpoint.since).max(),
             memory: Memory::new(known),
             scanned_before: false,
             turn: 0,
@@ -126,6 +129,10 @@ impl Tail {
         self.wants_scan = false;
         self.problems.clear();
         let listing = self.patterns.list();
+        // What is written from now on is newer than all that was there at the very first look.
+        let newest = || listing.files.iter().filter_map(|found| found.stamp.1).max();
+        let later = || newest().unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(1);
+        self.watched_since.get_or_insert_with(later);
         self.look(now);
         self.settle_places(&listing, now);
         self.texts.values_mut().for_each(Text::keep_mark);
@@ -134,12 +141,7 @@ impl Tail {
         self.close_some();
         listing.problems.into_iter().for_each(|error| self.trouble(error));
         self.folders = listing.folders;
-        if !std::mem::replace(&mut self.scanned_before, true) {
-            let texts = self.texts.values().filter(|text| !text.aside);
-            for (text, written) in texts.filter_map(|text| Some((text, text.stamp.1?))) {
-                self.known_since.entry(unrotated(&text.origin).to_owned()).or_insert(written);
-            }
-        }
+        self.scanned_before = true;
     }
 
     /// Looks only at the files that are known: how far they have grown.
@@ -295,7 +297,7 @@ impl Tail {
             Identity::Copy(text) => {
                 self.ignored.insert(id, Ignored::CopyOf(text, metadata_stamp));
             }
-            Identity::New if !(found.asked || self.scanned_before || self.is_newer(found)) => {
+            Identity::New if !(found.asked || self.scanned_before || self.is_wanted(found)) => {
                 self.ignored.insert(id, Ignored::Old);
             }
             Identity::New => {
@@ -327,11 +329,14 @@ impl Tail {
         now.saturating_duration_since(*since) >= self.settings.settle
     }
 
-    /// Whether rotation put the file aside after the newest text of its name that was known at the start.
-    fn is_newer(&self, found: &Found) -> bool {
+    /// Whether the file was written since logs of its name are wanted, so that it is new although it was put aside.
+    fn is_wanted(&self, found: &Found) -> bool {
         let origin = found.path.canonicalize().unwrap_or_else(|_| found.path.clone());
-        let known = self.known_since.get(unrotated(&origin.to_string_lossy()));
-        known.is_some_and(|known| found.stamp.1 >= Some(*known))
+        self.since(&origin.to_string_lossy()).is_some_and(|since| found.stamp.1 >= Some(since))
+    }
+
+    fn since(&self, origin: &str) -> Option<SystemTime> {
+        self.wanted_since.get(unrotated(origin)).copied().or(self.watched_since)
     }
 
     fn go_on(&mut self, mut text: Text, known: Remembered, found: &Found) -> io::Result<()> {
@@ -347,6 +352,10 @@ impl Tail {
 
     fn follow(&mut self, mut text: Text, found: &Found) {
         text.aside = !found.asked;
+        text.since = self.since(&text.origin);
+        if let Some(since) = text.since {
+            self.wanted_since.entry(unrotated(&text.origin).to_owned()).or_insert(since);
+        }
         let name = unrotated(&found.path.to_string_lossy()).to_owned();
         let newest = self.newest.entry(name).or_insert(text.id);
         // What goes on elsewhere may be older than what is in its place by now.
@@ -368,7 +377,7 @@ impl Tail {
         let Ok(metadata) = file.metadata() else { return };
         let path = if old.deleted { old.path.clone() } else { old.lies_at.to_string_lossy().into_owned() };
         let mut new = Text::new(self.take_id(), &path, file, &metadata, now);
-        (new.after, new.aside) = (Some(id), old.aside);
+        (new.after, new.aside, new.since) = (Some(id), old.aside, old.since);
         self.newest.insert(unrotated(&path).to_owned(), new.id);
         self.by_file.insert(new.file_id, new.id);
         self.texts.insert(new.id, new);
@@ -502,19 +511,24 @@ impl Tail {
     }
 }
 
-fn known_since(known: &[Checkpoint]) -> HashMap<String, SystemTime> {
-    let mut since = HashMap::new();
+fn wanted_since(known: &[Checkpoint]) -> HashMap<String, SystemTime> {
+    let mut wanted = HashMap::new();
     for checkpoint in known {
-        if let Some(written) = checkpoint.written {
-            note_written(&mut since, unrotated(&checkpoint.origin), written);
+        let Some(since) = checkpoint.since else { continue };
+        let first = wanted.entry(unrotated(&checkpoint.origin).to_owned()).or_insert(since);
+        *first = since.min(*first);
+    }
+    // Of what was only imported, all that is newer.
+    let mut imported = HashMap::new();
+    for checkpoint in known {
+        let name = unrotated(&checkpoint.origin);
+        if let Some(written) = checkpoint.written.filter(|_| !wanted.contains_key(name)) {
+            let newest = imported.entry(name.to_owned()).or_insert(written);
+            *newest = written.max(*newest);
         }
     }
-    since
-}
-
-fn note_written(since: &mut HashMap<String, SystemTime>, name: &str, written: SystemTime) {
-    let newest = since.entry(name.to_owned()).or_insert(written);
-    *newest = written.max(*newest);
+    wanted.extend(imported);
+    wanted
 }
 
 fn delivery(path: &str, host: Option<String>, batch: Batch, place: Place) -> Delivery {

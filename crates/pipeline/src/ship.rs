@@ -34,9 +34,9 @@ pub fn ship(
         let (report, mut reports) = mpsc::channel(WAITING);
         let mut sending = std::pin::pin!(agent.run(deliveries, control.stop.clone(), report));
         let mut ticks = tokio::time::interval(TICK);
-        loop {
+        let outcome = loop {
             tokio::select! {
-                ended = &mut sending => return ended.map_err(|source| ShipError::Agent { source }),
+                ended = &mut sending => break ended.map_err(|source| ShipError::Agent { source }),
                 Some(report) = reports.recv() => tell_report(&report, tell),
                 _ = ticks.tick() => {
                     running.tell_troubles(tell);
@@ -45,7 +45,10 @@ pub fn ship(
                     control.status.send_replace(running.status(ready, began.elapsed()));
                 }
             }
-        }
+        };
+        control.stop.cancel();
+        running.end().await;
+        outcome
     })
 }
 

@@ -72,6 +72,9 @@ pub(crate) struct Running {
 /// Reports of brokers that wait to be told; more are dropped.
 const REPORTS: usize = 256;
 
+/// For sources to end.
+const LONGEST_END: Duration = Duration::from_secs(10);
+
 impl Running {
     /// Fails when one of them cannot begin.
     pub(crate) async fn start(
@@ -80,16 +83,27 @@ impl Running {
         out: &mpsc::Sender<Delivery>,
         stop: &CancellationToken,
     ) -> Result<Self, ReadError> {
+        // Nothing runs before everything could begin.
+        let tail = sources.files.map(|settings| LiveTail::new(settings, known.files)).transpose()?;
+        let syslog = match sources.syslog {
+            Some(settings) => Some(Syslog::bind(settings).await?),
+            None => None,
+        };
+        let doors = match sources.http {
+            Some(Http { doors, open, guarded }) => Some(Doors::bind(doors, open, guarded).await?),
+            None => None,
+        };
+        let forward = match sources.forward {
+            Some(settings) => Some(Forward::bind(settings).await?),
+            None => None,
+        };
         let mut tasks = JoinSet::new();
         let mut addresses = Vec::new();
-        let mut files = None;
-        if let Some(settings) = sources.files {
-            let tail = LiveTail::new(settings, known.files)?;
-            files = Some(tail.status());
+        let files = tail.as_ref().map(LiveTail::status);
+        if let Some(tail) = tail {
             tasks.spawn(tail.run(out.clone(), stop.clone()));
         }
-        if let Some(settings) = sources.syslog {
-            let syslog = Syslog::bind(settings).await?;
+        if let Some(syslog) = syslog {
             let (udp, tcp) = syslog.addresses();
             addresses.extend(udp.map(|address| format!("syslog at udp {address}")));
             addresses.extend(tcp.map(|address| format!("syslog at tcp {address}")));
@@ -105,17 +119,14 @@ impl Running {
             let notifications = Notifications::new(cluster, &known.states, report.clone());
             tasks.spawn(notifications.run(out.clone(), stop.clone()));
         }
-        let (mut counts, mut forwarded) = (None, None);
-        if let Some(Http { doors, open, guarded }) = sources.http {
-            let doors = Doors::bind(doors, open, guarded).await?;
+        let counts = doors.as_ref().map(Doors::counts);
+        if let Some(doors) = doors {
             addresses.extend(doors.address().map(|address| format!("http at {address}")));
-            counts = Some(doors.counts());
             tasks.spawn(doors.run(out.clone(), stop.clone()));
         }
-        if let Some(settings) = sources.forward {
-            let forward = Forward::bind(settings).await?;
+        let forwarded = forward.as_ref().map(Forward::counts);
+        if let Some(forward) = forward {
             addresses.extend(forward.address().map(|address| format!("forward at {address}")));
-            forwarded = Some(forward.counts());
             tasks.spawn(forward.run(out.clone(), stop.clone()));
         }
         if sources.stdin {
@@ -123,6 +134,13 @@ impl Running {
         }
         let (told, ended, brokers) = (Vec::new(), Vec::new(), BTreeMap::new());
         Ok(Self { tasks, addresses, files, told, reports, brokers, doors: counts, forward: forwarded, ended })
+    }
+
+    /// Waits until all have ended that were told to stop, and whose lines nobody takes any more: what they wait for goes
+    /// with the runtime.
+    pub(crate) async fn end(mut self) {
+        let ending = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(LONGEST_END, ending).await.ok();
     }
 
     /// What goes wrong, each thing once.

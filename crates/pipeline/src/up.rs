@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use correlate::News;
+use ingest::Delivery;
 use parse::Knowledge;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -54,18 +56,36 @@ pub fn up(
     let mut live = Live::open(options, knowledge)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|source| LiveError::Start { source })?;
-    let (out, mut deliveries) = mpsc::channel(WAITING);
+    let (out, deliveries) = mpsc::channel(WAITING);
     let stop = &control.stop;
     let known = Known { files: live.known_files(), states: live.states() };
     let started = runtime.block_on(Running::start(sources, known, &out, stop));
     let mut running = started.map_err(|source| LiveError::Source { source })?;
     drop(out);
     tell(Happening::Ready { addresses: running.addresses.clone() });
+    let outcome = take_all(&mut live, &mut running, deliveries, &runtime, control, tell);
+    // After an error there are sources that wait for something.
+    stop.cancel();
+    runtime.block_on(running.end());
+    outcome?;
+    live.finish()
+}
+
+/// Until no source is left, which was told to stop or has ended.
+fn take_all(
+    live: &mut Live<'_>,
+    running: &mut Running,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    runtime: &Runtime,
+    control: &Control,
+    tell: &mut dyn FnMut(Happening<'_>),
+) -> Result<(), LiveError> {
+    let stop = &control.stop;
     let began = Instant::now();
     let mut tick = Duration::ZERO;
     loop {
         if began.elapsed() >= tick {
-            look(&mut live, began.elapsed(), tell)?;
+            look(live, began.elapsed(), tell)?;
             running.tell_troubles(tell);
             let queue = (deliveries.len(), deliveries.max_capacity());
             let status = running.status(live.status(), began.elapsed());
@@ -93,10 +113,10 @@ pub fn up(
     if !stop.is_cancelled() {
         // Nothing more will come: as if the time had passed in which it might.
         for later in 1..=LAST_LOOKS {
-            look(&mut live, began.elapsed() + LONG_ENOUGH * later, tell)?;
+            look(live, began.elapsed() + LONG_ENOUGH * later, tell)?;
         }
     }
-    live.finish()
+    Ok(())
 }
 
 fn look(live: &mut Live<'_>, now: Duration, tell: &mut dyn FnMut(Happening<'_>)) -> Result<(), LiveError> {

@@ -9,9 +9,9 @@ use anyhow::{Result, bail, ensure};
 use index::{Limits, Query, Reader, SourceId, StoreError, StoredEvent, verify};
 use model::TimeRange;
 
-use crate::random::Random;
 use crate::truth::{LinePlace, Truth};
 use crate::writer::Progress;
+use culprit_tests::random::Random;
 
 /// Lines that are not as they must be. All zero is what we want.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

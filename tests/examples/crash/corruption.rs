@@ -10,8 +10,8 @@ use model::TimeRange;
 
 use crate::account::{Account, lines_of};
 use crate::fault::files;
-use crate::random::Random;
 use crate::truth::Truth;
+use culprit_tests::random::Random;
 
 /// As many lines as a block holds.
 const BLOCK: u64 = 1024;

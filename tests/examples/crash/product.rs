@@ -8,9 +8,9 @@ use anyhow::{Context as _, Result, ensure};
 use index::Reader;
 
 use crate::account::{Account, settle_accounts};
-use crate::random::Random;
 use crate::system_calls::Injection;
 use crate::truth::Truth;
+use culprit_tests::random::Random;
 
 /// `culprit import`, with commits as small as the seed wants them.
 pub(crate) fn import(command: &mut Command, store: &Path, logs: &Path, seed: u64) {

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::random::Random;
+use culprit_tests::random::Random;
 
 /// What changes files, and how often an undisturbed thread does it, more or less.
 const CALLS: [(&str, u64); 9] = [

@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use index::Reader;
 use model::{Id, scan_ids};
 
-use crate::random::Random;
+use culprit_tests::random::Random;
 
 /// Every line, by the path that a source has, in order of their numbers, which begin with 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

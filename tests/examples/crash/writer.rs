@@ -9,8 +9,8 @@ use index::{Checkpoint, Options, Reader, SourceId, Writer};
 use model::{Annotation, Line, Severity, Source, TemplateId, Timestamp};
 
 use crate::account;
-use crate::random::Random;
 use crate::truth::Truth;
+use culprit_tests::random::Random;
 
 /// How far a source was stored: whole lines, and whether half of the next one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

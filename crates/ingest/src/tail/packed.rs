@@ -1,6 +1,7 @@
 //! Compressed files: what rotation made of a text. They do not grow, and are read once, to their end.
 
 use std::fs::File;
+use std::time::SystemTime;
 
 use super::find::{FileId, Found, stamp};
 use super::memory::Remembered;
@@ -15,6 +16,7 @@ pub(super) struct Packed {
     pub(super) id: u64,
     pub(super) file_id: FileId,
     continues: Option<usize>,
+    since: Option<SystemTime>,
     reader: Reader<'static>,
 }
 
@@ -57,7 +59,7 @@ impl Tail {
             let packed = self.packed.front_mut()?;
             match packed.reader.next_batch() {
                 Ok(Some(batch)) => {
-                    let checkpoint = packed.reader.checkpoint(self.settings.host.as_deref());
+                    let checkpoint = packed.checkpoint(self.settings.host.as_deref());
                     let place = Place::File { text: packed.id, continues: packed.continues, checkpoint };
                     return Some(delivery(&packed.reader.path, self.settings.host.clone(), batch, place));
                 }
@@ -99,7 +101,7 @@ impl Tail {
                 self.ignored.insert(found.id, Ignored::AsIs(found.stamp));
                 return Ok(());
             }
-            Resume::New if !(found.asked || self.is_newer(found)) => {
+            Resume::New if !(found.asked || self.is_wanted(found)) => {
                 self.ignored.insert(found.id, Ignored::Old);
                 return Ok(());
             }
@@ -108,17 +110,24 @@ impl Tail {
         };
         let id = known.as_ref().and_then(|known| known.text).unwrap_or_else(|| self.take_id());
         let continues = known.and_then(|known| known.continues);
-        self.packed.push_back(Packed { id, file_id: found.id, continues, reader });
+        let since = self.since(&reader.origin);
+        self.packed.push_back(Packed { id, file_id: found.id, continues, since, reader });
         Ok(())
     }
 
     fn finish_packed(&mut self) {
         let Some(packed) = self.packed.pop_front() else { return };
-        let checkpoint = packed.reader.checkpoint(self.settings.host.as_deref());
+        let checkpoint = packed.checkpoint(self.settings.host.as_deref());
         let (text, continues) = (Some(packed.id), packed.continues);
         self.memory.keep(Remembered { text, continues, checkpoint, marks: Vec::new() });
         if let Some(stamp) = std::fs::metadata(&packed.reader.path).ok().as_ref().map(stamp) {
             self.ignored.insert(packed.file_id, Ignored::AsIs(stamp));
         }
+    }
+}
+
+impl Packed {
+    fn checkpoint(&self, host: Option<&str>) -> Checkpoint {
+        Checkpoint { since: self.since, ..self.reader.checkpoint(host) }
     }
 }

@@ -7,7 +7,7 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use model::Line;
 use xxhash_rust::xxh3::xxh3_128;
@@ -28,6 +28,8 @@ pub(super) struct Text {
     /// Of the text: it stays when rotation renames the file.
     pub(super) path: String,
     pub(super) origin: String,
+    /// See [`Checkpoint::since`].
+    pub(super) since: Option<SystemTime>,
     pub(super) file_id: FileId,
     /// `None` while too many others are open.
     pub(super) file: Option<File>,
@@ -105,6 +107,7 @@ impl Text {
             continues: None,
             path: path.to_owned(),
             origin: origin.to_string_lossy().into_owned(),
+            since: None,
             file_id: (metadata.dev(), metadata.ino()),
             file: Some(file),
             lies_at,
@@ -263,6 +266,7 @@ impl Text {
             earlier_hash: mark.earlier_hash,
             file: Some(self.file_id),
             written: self.stamp.1,
+            since: self.since,
         }
     }
 

@@ -513,6 +513,50 @@ fn what_was_compressed_before_is_read_only_when_asked_for() {
 }
 
 #[test]
+fn files_that_rotation_put_aside_before_they_were_seen() {
+    for packed in [false, true] {
+        let rotate = |site: &Site, from: usize, to: usize| {
+            site.write("b.log", numbers(from..to));
+            site.rename("b.log", "b.log.1");
+            if packed {
+                site.compress("b.log.1", &format!("b.log.{from}.gz"));
+                site.remove("b.log.1");
+            }
+        };
+        let mut site = Site::new();
+        // Nobody asked for what was old at the very first look.
+        site.write("b.log.9", "old\n");
+        site.append("a.log", numbers(0..1));
+        site.step();
+        site.commit();
+        // A log that comes and is put aside between two looks, …
+        site.append("a.log", numbers(1..2));
+        rotate(&site, 2, 4);
+        site.wait(5);
+        site.append("b.log", numbers(4..5));
+        site.wait(5);
+        site.expect("0 1 2 3 4");
+        // … while nobody looks, although what came later was stored, …
+        site.crash();
+        site.wait(5);
+        let mut lines = site.lines();
+        lines.sort();
+        assert_eq!(lines.join(" "), "0 1 2 3 4");
+        site.commit();
+        // … and once more.
+        rotate(&site, 5, 7);
+        site.append("b.log", numbers(7..8));
+        site.step();
+        site.commit();
+        site.crash();
+        site.wait(5);
+        let mut lines = site.lines();
+        lines.sort();
+        assert_eq!(lines.join(" "), "0 1 2 3 4 5 6 7");
+    }
+}
+
+#[test]
 fn odd_bytes() {
     let mut site = Site::new();
     site.append("a.log", b"\xef\xbb\xbf1\r\n\xff\xfe2\n3\0\x001\n\r\n");

@@ -1,0 +1,135 @@
+//! A RabbitMQ of our own: own ports, own node name, own folder. It dies with whoever started it, however that ends.
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+
+use crate::ports::free_port;
+
+pub const USER: &str = "culprit";
+pub const PASSWORD: &str = "culprit";
+
+/// Debian's wrapper beside it changes the user; this is what it calls.
+const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+
+/// Waits until nobody holds its standard input any more, then ends what it started.
+const GUARD: &str = r#"
+set -m
+exec 2> "$HOME/guard"
+epmd -port "$ERL_EPMD_PORT" & names=$!
+"$1" >> "$HOME/output" 2>&1 & server=$!
+cat > "$HOME/never"
+kill -9 -- -$server -$names
+wait
+"#;
+
+const LONGEST_START: Duration = Duration::from_secs(90);
+
+/// One node, which can be killed and started again. Its folder stays.
+#[derive(Debug)]
+pub struct Broker {
+    folder: PathBuf,
+    pub port: u16,
+    other_ports: [u16; 2],
+    guard: Option<Child>,
+}
+
+impl Broker {
+    /// With these virtual hosts, of which [`USER`] may do anything.
+    pub fn start(folder: &Path, virtual_hosts: &[String]) -> Result<Self> {
+        ensure!(Path::new(SERVER).exists(), "RabbitMQ is missing: run `cargo xtask setup`");
+        fs::create_dir_all(folder)?;
+        let (port, names, distribution) = (free_port()?, free_port()?, free_port()?);
+        let definitions = folder.join("definitions.json");
+        let configuration =
+            format!("listeners.tcp.1 = 127.0.0.1:{port}\nload_definitions = {}\n", definitions.display());
+        fs::write(folder.join("rabbitmq.conf"), configuration)?;
+        fs::write(definitions, defined(virtual_hosts))?;
+        fs::write(folder.join("plugins"), "[].")?;
+        let mut broker =
+            Self { folder: folder.to_owned(), port, other_ports: [names, distribution], guard: None };
+        broker.rise()?;
+        Ok(broker)
+    }
+
+    /// Starts it, also again.
+    pub fn rise(&mut self) -> Result<()> {
+        let mut command = self.command("bash");
+        // A signal to our own group shall not end the guard before it has cleaned up.
+        command.args(["-c", GUARD, "guard", SERVER]).stdin(Stdio::piped()).process_group(0);
+        self.guard = Some(command.spawn().context("failed to start a broker")?);
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            if began.elapsed() > LONGEST_START {
+                let output = fs::read_to_string(self.folder.join("output")).unwrap_or_default();
+                bail!("the broker does not start:\n{output}");
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// As a power failure would.
+    pub fn kill(&mut self) {
+        let Some(mut guard) = self.guard.take() else { return };
+        drop(guard.stdin.take());
+        // It is gone in any case.
+        guard.wait().ok();
+    }
+
+    /// Asks `rabbitmqctl`.
+    pub fn control(&self, arguments: &[&str]) -> Result<()> {
+        let output = self.command(CONTROL).args(arguments).output().context("failed to start rabbitmqctl")?;
+        ensure!(
+            output.status.success(),
+            "rabbitmqctl {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn url(&self, virtual_host: &str) -> String {
+        format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/{virtual_host}", self.port)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        let [names, distribution] = self.other_ports;
+        let folder = &self.folder;
+        command
+            .env("HOME", folder)
+            .env("ERL_EPMD_PORT", names.to_string())
+            .env("RABBITMQ_NODENAME", format!("culprit-{}@localhost", self.port))
+            .env("RABBITMQ_DIST_PORT", distribution.to_string())
+            .env("RABBITMQ_MNESIA_BASE", folder.join("data"))
+            .env("RABBITMQ_LOG_BASE", folder)
+            .env("RABBITMQ_LOGS", "-")
+            .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
+            .env("RABBITMQ_CONF_ENV_FILE", "/dev/null")
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 2:2");
+        command
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn defined(virtual_hosts: &[String]) -> String {
+    let hosts: Vec<_> = virtual_hosts.iter().map(|name| json!({"name": name})).collect();
+    let all = |name| json!({"user": USER, "vhost": name, "configure": ".*", "write": ".*", "read": ".*"});
+    let permissions: Vec<_> = virtual_hosts.iter().map(all).collect();
+    let users = json!([{"name": USER, "password": PASSWORD, "tags": []}]);
+    json!({"vhosts": hosts, "users": users, "permissions": permissions}).to_string()
+}
