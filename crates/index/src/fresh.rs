@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 
 use crate::manifest::Manifest;
 use crate::segment::Segment;
@@ -34,6 +35,8 @@ pub(crate) struct Garbage {
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) pin: Pin,
     waiting: VecDeque<(Weak<()>, Vec<PathBuf>)>,
+    /// To remove files may take a disk seconds: nobody waits for it.
+    removing: Option<JoinHandle<()>>,
 }
 
 impl Garbage {
@@ -44,10 +47,25 @@ impl Garbage {
             let pin = std::mem::take(&mut self.pin);
             self.waiting.push_back((Arc::downgrade(&pin), std::mem::take(&mut self.folders)));
         }
-        while let Some((_, folders)) = self.waiting.pop_front_if(|(pin, _)| pin.strong_count() == 0) {
-            // What cannot be removed now, the next writer removes.
-            folders.iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
+        if self.removing.as_ref().is_some_and(|removing| !removing.is_finished()) {
+            return;
         }
+        let mut unused = Vec::new();
+        while let Some((_, folders)) = self.waiting.pop_front_if(|(pin, _)| pin.strong_count() == 0) {
+            unused.extend(folders);
+        }
+        if !unused.is_empty() {
+            // What cannot be removed now, the next writer removes.
+            let remove = move || unused.iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
+            self.removing = Some(std::thread::spawn(remove));
+        }
+    }
+}
+
+/// Nobody else may write to the store before.
+impl Drop for Garbage {
+    fn drop(&mut self) {
+        drop(self.removing.take().map(JoinHandle::join));
     }
 }
 

@@ -90,6 +90,8 @@ impl Stream {
 const MOST_TEXTS: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
 /// Half a second's worth, on one processor.
 const MOST_JUDGED: usize = 256;
+/// Between two commits.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const RETAINED_EVERY: Duration = Duration::from_secs(600);
 const SECONDS_A_DAY: i64 = 86_400;
 
@@ -226,7 +228,10 @@ impl<'a> Live<'a> {
     /// Commits what came, and judges what is to be judged: to be called every second or so.
     pub fn tick(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
         self.settle(now)?;
-        if self.committing.is_empty() && (self.noted || !self.receipts.is_empty()) {
+        // A disk that needs long for a commit gets as long to do other things.
+        let pause = self.counts.commits.last.min(LONGEST_PAUSE);
+        let rested = now.saturating_sub(self.committing_since) >= pause * 2;
+        if self.committing.is_empty() && rested && (self.noted || !self.receipts.is_empty()) {
             self.commit(now)?;
         }
         if now.saturating_sub(self.retained) >= RETAINED_EVERY {

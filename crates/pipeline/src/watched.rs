@@ -13,7 +13,7 @@ use lru::LruCache;
 use model::{Id, Outcome, State, Summary};
 
 /// Lines of the same second come from several files.
-const SETTLE: Duration = Duration::from_millis(1500);
+const SETTLE: Duration = Duration::from_millis(1000);
 /// A request that was heard of lately may end at any time, one that is silent waits for something.
 const LATELY: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_millis(2500);
