@@ -224,14 +224,14 @@ mod tests {
         let check = |looks: &[(Outcome, usize)], times: &[u128], watched| {
             assert_eq!(told(looks), (times.to_vec(), watched), "{looks:?}");
         };
-        check(&[(Failed, 3), (Failed, 3)], &[3000], true);
-        check(&[(Failed, 3), (Failed, 4), (Failed, 4), (Failed, 4)], &[4500], true);
+        check(&[(Failed, 3), (Failed, 3)], &[2000], true);
+        check(&[(Failed, 3), (Failed, 4), (Failed, 4), (Failed, 4)], &[3000], true);
         check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
-        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[7000], true);
+        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[5500], true);
         // One that does not end is told when it is stuck.
-        check(&[(Unfinished, 2); 160], &[1_815_500], false);
+        check(&[(Unfinished, 2); 160], &[1_802_000], false);
         // Late lines may tell more for twenty seconds.
-        check(&[(Failed, 3); 10], &[3000], false);
+        check(&[(Failed, 3); 10], &[2000], false);
     }
 
     #[test]
