@@ -9,7 +9,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    rows: BufReader<ChildStdout>,
+    rows: Option<BufReader<ChildStdout>>,
     remarks: BufReader<ChildStderr>,
 }
 
@@ -17,17 +17,30 @@ impl Running {
     /// Started, and so far that it says `sign` on its standard error.
     #[must_use]
     pub fn start(mut command: Command, sign: &str) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program was just built");
-        let rows = BufReader::new(child.stdout.take().expect("it is piped"));
-        let remarks = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut running = Self { child, rows, remarks };
+        command.stdout(Stdio::piped());
+        let mut running = Self::spawn(command);
         running.wait_for(sign);
         running
+    }
+
+    /// For whom what it prints is of no interest.
+    #[must_use]
+    pub fn start_silently(mut command: Command) -> Self {
+        command.stdout(Stdio::null());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let mut child = child.expect("the program was just built");
+        let rows = child.stdout.take().map(BufReader::new);
+        let remarks = BufReader::new(child.stderr.take().expect("it is piped"));
+        Self { child, rows, remarks }
+    }
+
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for a row on its standard error that holds this.
@@ -44,9 +57,10 @@ impl Running {
     }
 
     /// Waits for the next object that it prints.
-    pub fn next(&mut self) -> Value {
+    pub fn next_row(&mut self) -> Value {
         let mut row = String::new();
-        self.rows.read_line(&mut row).expect("it is text");
+        let rows = self.rows.as_mut().expect("it was not started silently");
+        rows.read_line(&mut row).expect("it is text");
         serde_json::from_str(&row).unwrap_or_else(|error| panic!("{error}: `{row}`"))
     }
 

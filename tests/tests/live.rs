@@ -23,7 +23,7 @@ fn a_failure_is_told_as_it_happens_and_nothing_is_read_twice() {
     let (half, whole) = lines[2310].split_at(40);
     place.append(&log.0, half);
     place.append(&log.0, &[whole, &lines[2311..2430].concat()].concat());
-    let told = std::iter::repeat_with(|| up.next()).find(|told| told["request"] == REFUSED).unwrap();
+    let told = std::iter::repeat_with(|| up.next_row()).find(|told| told["request"] == REFUSED).unwrap();
     assert_eq!(told["outcome"], "failed");
     assert!(told["cause"]["text"].as_str().unwrap().contains("Quota exceeded"), "{told}");
     // Killed, and rotated before it comes back.
@@ -71,7 +71,7 @@ fn what_is_followed_is_judged_like_what_is_imported() {
     }
     let mut told = std::collections::BTreeSet::new();
     while told.len() < failed {
-        let news = up.next();
+        let news = up.next_row();
         if news["event"] == "failed" {
             told.insert(news["request"].to_string());
         }

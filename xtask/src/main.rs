@@ -7,10 +7,13 @@ mod check;
 mod ci;
 mod command;
 mod crash;
+mod deb;
 mod fuzz;
 mod gen_logs;
+mod load;
 mod options;
 mod pack;
+mod replay;
 mod score;
 mod setup;
 mod torture;
@@ -34,6 +37,9 @@ Commands:
   torture           Follow live logs while everything breaks and count every line afterwards
   bench             Run the benchmarks, print one table
   score             Ask about a cloud whose true causes are known, print how often the answer is right
+  replay            Follow a recorded cloud live, at twenty times its speed
+  load              Follow a large cloud's worth of lines for ten minutes
+  deb               Build a Debian package and look at it
   gen-logs          Write logs of any size: the recorded cloud scaled up, with its truth
   pack-corpus       Pack a recorded cloud into the repository's archive
   ci                What continuous integration runs: test, score with its bars, a few crashes and tortures, a short fuzz
@@ -62,6 +68,9 @@ fn run(name: Option<&str>, arguments: Vec<String>) -> Result<()> {
         Some("torture") => (torture::HELP, torture::run),
         Some("bench") => (bench::HELP, bench::run),
         Some("score") => (score::HELP, score::run),
+        Some("replay") => (replay::HELP, replay::run),
+        Some("load") => (load::HELP, load::run),
+        Some("deb") => (deb::HELP, deb::run),
         Some("gen-logs") => (gen_logs::HELP, gen_logs::run),
         Some("pack-corpus") => (pack::HELP, pack::run),
         Some("ci") => (ci::HELP, ci::run),

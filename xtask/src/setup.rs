@@ -31,8 +31,9 @@ enum Source {
 const PYTHON: &str = "PYTHON";
 
 /// The compression libraries are compiled from C sources that come with their crates. Notifications are tested with the
-/// broker and the library that clouds use; the broker is never started as a service.
-const TOOLS: [Tool; 7] = [
+/// broker and the library that clouds use; the broker is never started as a service. Doors are tested with shippers and
+/// libraries that clouds use.
+const TOOLS: [Tool; 13] = [
     Tool { name: "a C compiler", probe: &["cc", "--version"], source: Source::Debian("build-essential") },
     Tool { name: "git", probe: &["git", "--version"], source: Source::Debian("git") },
     Tool { name: "rustfmt", probe: &["cargo", "fmt", "--version"], source: Source::Rustup("rustfmt") },
@@ -51,6 +52,32 @@ const TOOLS: [Tool; 7] = [
         name: "oslo.messaging",
         probe: &[PYTHON, "-c", "import oslo_messaging"],
         source: Source::Python("oslo.messaging"),
+    },
+    Tool { name: "rsyslog", probe: &["test", "-x", "/usr/sbin/rsyslogd"], source: Source::Debian("rsyslog") },
+    Tool {
+        name: "rsyslog's omelasticsearch",
+        probe: &["sh", "-c", "ls /usr/lib/*/rsyslog/omelasticsearch.so"],
+        source: Source::Debian("rsyslog-elasticsearch"),
+    },
+    Tool {
+        name: "OpenTelemetry's SDK",
+        probe: &[PYTHON, "-c", "import opentelemetry.exporter.otlp.proto.http, opentelemetry.sdk"],
+        source: Source::Python("opentelemetry-exporter-otlp-proto-http"),
+    },
+    Tool {
+        name: "opensearch-py",
+        probe: &[PYTHON, "-c", "import opensearchpy"],
+        source: Source::Python("opensearch-py"),
+    },
+    Tool {
+        name: "elasticsearch-py",
+        probe: &[PYTHON, "-c", "import elasticsearch"],
+        source: Source::Python("elasticsearch"),
+    },
+    Tool {
+        name: "fluent-logger",
+        probe: &[PYTHON, "-c", "import fluent.sender"],
+        source: Source::Python("fluent-logger"),
     },
 ];
 

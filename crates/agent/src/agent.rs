@@ -130,6 +130,7 @@ enum Event {
     Cut,
     Again,
     Told(Told),
+    NobodySends,
     Stop,
     OutOfTime,
 }
@@ -156,7 +157,7 @@ impl Running {
             self.tell(!takes && !ended);
             let event = tokio::select! {
                 biased;
-                Some(news) = told.recv() => Event::Told(news),
+                news = told.recv() => news.map_or(Event::NobodySends, Event::Told),
                 () = at(deadline) => Event::OutOfTime,
                 () = at(self.again_at) => Event::Again,
                 () = sleep_until(self.cut_at), if self.can_cut() => Event::Cut,
@@ -172,6 +173,7 @@ impl Running {
                 Event::Cut => self.cut().await?,
                 Event::Again => self.again().await?,
                 Event::Told(told) => self.hear(told).await?,
+                Event::NobodySends => return Err(AgentError::Crashed),
                 Event::Stop => deadline = Some(Instant::now() + self.settings.last_chance),
                 Event::OutOfTime => return self.cut().await,
             }
@@ -274,7 +276,6 @@ impl Running {
                 Ok(Some((_, 0, last, _))) => self.acknowledge(last).await?,
                 Ok(Some((body, lines, last, taken_at))) => {
                     self.in_flight = Some(InFlight { last, lines, taken_at });
-                    // When it has ended there is nobody to send, and it was told why.
                     self.bodies.send(body.into()).await.map_err(|_| AgentError::Crashed)?;
                 }
             }

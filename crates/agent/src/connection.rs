@@ -43,9 +43,9 @@ impl Connection {
             // Nothing is gained by waiting for more than a request.
             tcp.set_nodelay(true).map_err(|source| unreachable(url, source))?;
             if !url.encrypted {
-                return Self::over(TokioIo::new(tcp), url).await;
+                return Self::over(TokioIo::new(tcp), central).await;
             }
-            let config = Arc::new(tls::client_config(&central.tls)?);
+            let config = Arc::new(central.tls.config()?);
             let name = central.tls.server_name.as_ref().unwrap_or(&url.host).clone();
             let name = ServerName::try_from(name.clone()).map_err(|_| SendError::TlsName { name })?;
             let encrypted = TlsConnector::from(config).connect(name, tcp).await;
@@ -53,18 +53,18 @@ impl Connection {
                 Some(advice) => SendError::Tls { url: url.to_string(), advice, source: source.into() },
                 None => unreachable(url, source),
             })?;
-            Self::over(TokioIo::new(encrypted), url).await
+            Self::over(TokioIo::new(encrypted), central).await
         };
         let opened = tokio::time::timeout(central.retry.connect, opening).await;
         opened.unwrap_or_else(|elapsed| Err(unreachable(url, elapsed.into())))
     }
 
-    async fn over<W>(wire: W, url: &CentralUrl) -> Result<Self, SendError>
+    async fn over<W>(wire: W, central: &Central) -> Result<Self, SendError>
     where
         W: Read + Write + Unpin + Send + 'static,
     {
         let shaken = handshake(wire).await;
-        let (sender, connection) = shaken.map_err(|source| lost(url, source))?;
+        let (sender, connection) = shaken.map_err(|source| lost(central, source))?;
         let mut driving = JoinSet::new();
         driving.spawn(async {
             // Whoever waits for an answer is told the error.
@@ -81,16 +81,16 @@ impl Connection {
     pub(crate) async fn ask(
         &mut self,
         request: Request<Full<Bytes>>,
-        url: &CentralUrl,
+        central: &Central,
     ) -> Result<Answered, SendError> {
-        self.sender.ready().await.map_err(|source| lost(url, source))?;
-        let answer = self.sender.send_request(request).await.map_err(|source| lost(url, source))?;
+        self.sender.ready().await.map_err(|source| lost(central, source))?;
+        let answer = self.sender.send_request(request).await.map_err(|source| lost(central, source))?;
         let status = answer.status();
         let retry_after = retry_after(&answer);
         let body = match Limited::new(answer.into_body(), MOST_ANSWERED).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => match error.downcast::<hyper::Error>() {
-                Ok(source) => return Err(lost(url, *source)),
+                Ok(source) => return Err(lost(central, *source)),
                 Err(_too_long) => Bytes::new(),
             },
         };
@@ -107,10 +107,13 @@ fn unreachable(url: &CentralUrl, source: io::Error) -> SendError {
     SendError::Unreachable { url: url.to_string(), source }
 }
 
-fn lost(url: &CentralUrl, source: hyper::Error) -> SendError {
-    let url = url.to_string();
-    match tls::advice(&source) {
-        Some(advice) => SendError::Tls { url, advice, source: source.into() },
-        None => SendError::Lost { url, source },
+fn lost(central: &Central, source: hyper::Error) -> SendError {
+    let url = central.url.to_string();
+    if let Some(advice) = tls::advice(&source) {
+        return SendError::Tls { url, advice, source: source.into() };
     }
+    // Its refusal may not reach us: it closes the connection while we are sending.
+    let is_unknown = central.url.encrypted && central.tls.certificate_file.is_none();
+    let hint = if is_unknown { ", and it may want a client certificate that it knows" } else { "" };
+    SendError::Lost { url, hint, source }
 }

@@ -2,6 +2,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use ingest::ClientTlsError;
+
 use crate::spool::Holder;
 
 /// Why an agent cannot run.
@@ -11,7 +13,9 @@ pub enum AgentError {
     Url { why: &'static str },
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    #[error("encoding of lines stopped in the middle; this is a defect, report it")]
+    #[error(
+        "the agent stopped in the middle of its work; what it had taken is in the spool, this is a defect, report it"
+    )]
     Crashed,
 }
 
@@ -51,18 +55,14 @@ pub enum SendError {
     Unreachable { url: String, source: io::Error },
     #[error("failed to agree on TLS with {url}; {advice}")]
     Tls { url: String, advice: &'static str, source: Box<dyn Error + Send + Sync> },
-    #[error("failed to read `{}` for TLS; {advice}", path.display())]
-    TlsFile { path: PathBuf, advice: &'static str, source: io::Error },
-    #[error("a client certificate needs its key, and a key its certificate; name both files or none")]
-    HalfIdentity,
-    #[error("the TLS settings are refused; check that the key belongs to the certificate")]
-    TlsSettings { source: tokio_rustls::rustls::Error },
+    #[error(transparent)]
+    TlsSettings(#[from] ClientTlsError),
     #[error("`{name}` is no name that a certificate can have; set the server name")]
     TlsName { name: String },
     #[error("failed to read the token in `{}`; it must hold one line that this user may read", path.display())]
     TokenFile { path: PathBuf, source: io::Error },
-    #[error("lost {url} before it had answered; the lines are sent again")]
-    Lost { url: String, source: hyper::Error },
+    #[error("lost {url} before it had answered; the lines are sent again{hint}")]
+    Lost { url: String, hint: &'static str, source: hyper::Error },
     #[error("{url} did not answer within {seconds} seconds; the lines are sent again")]
     Silent { url: String, seconds: u64 },
     #[error("{url} answered {status}; {advice}{answer}")]

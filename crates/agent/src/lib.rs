@@ -30,6 +30,6 @@ mod status;
 
 pub use agent::Agent;
 pub use error::{AgentError, Answer, SendError, SpoolError};
-pub use settings::{AgentSettings, Central, CentralUrl, Cut, Retry, SpoolSettings, Tls, Token};
+pub use settings::{AgentSettings, Central, CentralUrl, Cut, Retry, SpoolSettings, Token};
 pub use spool::Holder;
 pub use status::{AgentStatus, Report};

@@ -75,7 +75,8 @@ impl Sender {
             None => Connection::open(&self.central).await?,
         };
         let url = &self.central.url;
-        let asking = tokio::time::timeout(self.central.patience, connection.ask(request, url)).await;
+        let asking =
+            tokio::time::timeout(self.central.patience, connection.ask(request, &self.central)).await;
         let silent = |_| SendError::Silent { url: url.to_string(), seconds: self.central.patience.as_secs() };
         let answered = asking.map_err(silent)??;
         self.connection = Some(connection);

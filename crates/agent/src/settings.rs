@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::Uri;
+use ingest::ClientTls;
 
 use crate::AgentError;
 
@@ -35,7 +36,7 @@ impl AgentSettings {
 pub struct Central {
     pub url: CentralUrl,
     pub token: Token,
-    pub tls: Tls,
+    pub tls: ClientTls,
     pub retry: Retry,
     /// So long an answer may take: it comes when the lines are durable there.
     pub patience: Duration,
@@ -49,7 +50,7 @@ impl Central {
         Self {
             url,
             token: Token::None,
-            tls: Tls::default(),
+            tls: ClientTls::default(),
             retry: Retry::default(),
             patience: Duration::from_secs(60),
             request_bytes: 4 << 20,
@@ -130,17 +131,6 @@ impl std::fmt::Debug for Token {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM; without it, what the machine trusts.
-    pub ca_file: Option<PathBuf>,
-    /// PEM, with its chain; needs the key.
-    pub certificate_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-    /// The name in central's certificate, when the URL has another one or an address.
-    pub server_name: Option<String>,
-}
-
 /// The pause before a new attempt doubles from `first` to `longest`, and is up to a quarter shorter by chance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
@@ -199,7 +189,7 @@ pub struct Cut {
 
 impl Default for Cut {
     fn default() -> Self {
-        Self { after: Duration::from_millis(150), lines: 8192, bytes: 1 << 20 }
+        Self { after: Duration::from_millis(150), lines: 4096, bytes: 512 << 10 }
     }
 }
 

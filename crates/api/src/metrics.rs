@@ -1,9 +1,9 @@
 //! Numbers for Prometheus. No label ever holds an id: hosts, services, slugs, streams and doors only, each bounded in number.
 
 use std::fmt::Error;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use pipeline::{AgentStatus, DoorCount, DoorCounts, Origin, OriginCount, Status};
+use pipeline::{AgentStatus, DoorCounts, ForwardCounts, Origin, OriginCount, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
@@ -101,32 +101,46 @@ fn of_sources(out: &mut Out<'_>, status: &Status) -> Result<(), Error> {
     out.gauges("broker_waiting_messages", "Messages that wait in a queue.", None, waiting)?;
     let repeated = streams().map(|(labels, broker)| (labels, broker.repeated)).collect();
     out.counters("broker_repeated_messages", "Messages that had come before.", None, repeated)?;
-    match &status.doors {
-        Some(doors) => of_doors(out, doors),
-        None => Ok(()),
-    }
+    of_doors(out, status.doors.as_deref(), status.forward.as_deref())
 }
 
-fn of_doors(out: &mut Out<'_>, doors: &DoorCounts) -> Result<(), Error> {
-    let all = [("otlp", &doors.otlp), ("bulk", &doors.bulk), ("loki", &doors.loki)];
-    let counted = |count: fn(&DoorCount) -> u64| {
-        all.iter().map(|(door, counts)| (vec![("door", *door)], count(counts))).collect::<Vec<_>>()
+fn of_doors(
+    out: &mut Out<'_>,
+    doors: Option<&DoorCounts>,
+    forward: Option<&ForwardCounts>,
+) -> Result<(), Error> {
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (mut requests, mut refused, mut records, mut refused_records) = Default::default();
+    let count = |values: &mut Vec<(Labels<'static>, u64)>, door, counter| {
+        values.push((vec![("door", door)], load(counter)))
     };
-    out.counters(
-        "door_requests",
-        "Requests of shippers.",
-        None,
-        counted(|door| door.requests.load(Ordering::Relaxed)),
-    )?;
-    let refused = counted(|door| door.refused.load(Ordering::Relaxed));
+    if let Some(doors) = doors {
+        for (door, counts) in [("otlp", &doors.otlp), ("bulk", &doors.bulk), ("loki", &doors.loki)] {
+            count(&mut requests, door, &counts.requests);
+            count(&mut refused, door, &counts.refused);
+            count(&mut records, door, &counts.records);
+            count(&mut refused_records, door, &counts.records_refused);
+        }
+    }
+    if let Some(forward) = forward {
+        count(&mut requests, "forward", &forward.messages);
+        count(&mut refused, "forward", &forward.bad_messages);
+        count(&mut records, "forward", &forward.records);
+        count(&mut refused_records, "forward", &forward.records_refused);
+    }
+    out.counters("door_requests", "Requests of shippers.", None, requests)?;
     out.counters("door_refused_requests", "Requests of shippers that were refused.", None, refused)?;
-    let records = counted(|door| door.records.load(Ordering::Relaxed));
     out.counters("door_records", "Records of shippers that were stored.", None, records)?;
-    let refused = counted(|door| door.records_refused.load(Ordering::Relaxed));
-    out.counters("door_refused_records", "Records of shippers that were refused.", None, refused)?;
-    let strangers = doors.strangers.load(Ordering::Relaxed);
-    out.counter("door_strangers", "Requests without the token.", strangers)?;
-    let held = doors.bytes_in_flight.load(Ordering::Relaxed);
+    out.counters("door_refused_records", "Records of shippers that were refused.", None, refused_records)?;
+    let Some(doors) = doors else { return Ok(()) };
+    out.counter("door_strangers", "Requests without the token.", load(&doors.strangers))?;
+    let refused = load(&doors.connections.refused);
+    out.counter(
+        "door_refused_connections",
+        "Connections that were closed because there were too many.",
+        refused,
+    )?;
+    let held = load(&doors.bytes_in_flight);
     out.gauge("door_in_flight", "What requests hold in memory.", Some(Unit::Bytes), held)
 }
 
@@ -220,5 +234,47 @@ impl Out<'_> {
             ConstGauge::new(value.number()).encode(metric.encode_family(labels)?)
         };
         values.iter().try_for_each(encode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// What Prometheus has, row by row, without the comments.
+    fn rows(status: &Status) -> Vec<String> {
+        metrics(status).lines().filter(|row| !row.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn numbers_have_the_names_of_prometheus() {
+        let origin = Origin { host: Some("compute-03".to_owned()), service: Some("nova \"x\"\n".to_owned()) };
+        let count = OriginCount { lines: 7, bytes: 700, unparsed: 1, newest: None };
+        let status = Status {
+            origins: [(origin, count)].into(),
+            causes: [("neutron.ip_exhausted".to_owned(), 3)].into(),
+            doors: Some(Arc::default()),
+            queue: (2, 32),
+            ..Status::default()
+        };
+        let rows = rows(&status);
+        let check = |row: &str| assert!(rows.iter().any(|known| known == row), "{row}\n{rows:#?}");
+        check(r#"culprit_lines_total{host="compute-03",service="nova \"x\"\n"} 7"#);
+        check(r#"culprit_text_bytes_total{host="compute-03",service="nova \"x\"\n"} 700"#);
+        check(r#"culprit_failed_requests_total{cause="neutron.ip_exhausted"} 3"#);
+        check(r#"culprit_door_records_total{door="otlp"} 0"#);
+        check("culprit_queue_batches 2.0");
+        assert!(metrics(&status).ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn an_agent_tells_what_it_sent() {
+        let agent = AgentStatus { lines: 5, sent: 4, waiting: true, ..AgentStatus::default() };
+        let rows = rows(&Status { agent: Some(agent), ..Status::default() });
+        for row in ["culprit_lines_total 5", "culprit_sent_lines_total 4", "culprit_sources_wait 1.0"] {
+            assert!(rows.iter().any(|known| known == row), "{row}\n{rows:#?}");
+        }
     }
 }

@@ -148,6 +148,9 @@ pub(crate) struct Hear {
     /// The host that writes the files [default: the name of this machine]
     #[arg(long)]
     pub(crate) host: Option<String>,
+    /// The files are of many hosts, as a log server keeps them: their paths tell which (`HOST/nova/nova-api.log`)
+    #[arg(long)]
+    pub(crate) hosts_from_paths: bool,
     /// Begin at the end of what was never read, not at its beginning
     #[arg(long)]
     pub(crate) from_end: bool,
@@ -167,6 +170,9 @@ pub(crate) struct Hear {
     /// Take lines by HTTP too (OTLP, Elasticsearch's _bulk, Loki's push, `culprit agent`), and answer /healthz, /readyz and /metrics
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Take lines by the forward protocol of Fluentd and Fluent Bit too
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen_forward: Option<SocketAddr>,
     /// Holds the token that others have to send; needed where the address is not of loopback
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) listen_token: Option<PathBuf>,

@@ -42,6 +42,7 @@ pub(crate) struct Config {
 pub(crate) struct Files {
     pub(crate) patterns: Option<Vec<String>>,
     pub(crate) from_end: bool,
+    pub(crate) hosts_from_paths: bool,
     /// Of network file systems, which do not tell of changes.
     pub(crate) poll: Option<Text<Pause>>,
 }

@@ -74,6 +74,13 @@ impl Failure {
         self
     }
 
+    /// The same mistake means another thing elsewhere.
+    #[must_use]
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Whether the reader of our output went away, as `head` does: no failure at all.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         self.error

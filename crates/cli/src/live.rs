@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pipeline::{
-    AgentSettings, AgentTls, Bounds, BrokerUrl, CentralUrl, Cluster, DoorSettings, FieldNames, Http,
-    IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule, SyslogSettings, TailSettings,
-    Take, Tls, TlsSettings, Token,
+    AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, FieldNames,
+    ForwardSettings, Http, IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule,
+    SyslogSettings, TailSettings, Take, TlsSettings, Token,
 };
 use tokio::sync::watch;
 
@@ -22,7 +22,8 @@ const USUAL_FILES: [&str; 3] = ["/var/log/**/*.log", "/var/log/syslog", "/var/lo
 /// Where lines go, and how they are judged.
 pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOptions, Failure> {
     let zones = if up.zones.is_empty() {
-        engine::zones(config.zones.iter().map(|zone| &zone.0))?
+        let configured = engine::zones(config.zones.iter().map(|zone| &zone.0));
+        configured.map_err(|failure| failure.with_exit(Exit::Data))?
     } else {
         engine::zones(&up.zones)?
     };
@@ -75,7 +76,7 @@ pub(crate) fn sources(
     Ok(Sources {
         files: Some(TailSettings {
             patterns: patterns(hear, config)?,
-            host: Some(host),
+            host: (!hear.hosts_from_paths && !config.files.hosts_from_paths).then_some(host),
             start,
             poll: config.files.poll.as_ref().map(config::Text::time),
             ..TailSettings::default()
@@ -84,6 +85,7 @@ pub(crate) fn sources(
         journal: (hear.journal || config.journal.follow).then_some(journal),
         brokers,
         http: http(hear, config, knowledge, status)?,
+        forward: forward(hear, config, knowledge)?,
         stdin: hear.stdin,
     })
 }
@@ -101,7 +103,7 @@ pub(crate) fn agent(agent: &Agent, config: &Config, buffer: PathBuf) -> Result<A
         config::secret(&file, "token")?;
         settings.central.token = Token::File(file);
     }
-    settings.central.tls = AgentTls {
+    settings.central.tls = ClientTls {
         ca_file: agent.ca.clone().or(configured.ca_file),
         certificate_file: configured.certificate_file,
         key_file: configured.key_file,
@@ -142,26 +144,42 @@ fn http(
     knowledge: &Knowledge,
     status: &watch::Sender<Status>,
 ) -> Result<Option<Http>, Failure> {
-    let listen = &config.listen;
-    let Some(address) = hear.listen.or(listen.http) else { return Ok(None) };
+    let Some(address) = hear.listen.or(config.listen.http) else { return Ok(None) };
     let mut doors = DoorSettings::new(address, ShippedSettings::new(field_names(knowledge)));
-    if let Some(file) = hear.listen_token.as_ref().or(listen.token_file.as_ref()) {
-        doors.token = Some(config::secret(file, "token")?);
-    }
-    doors.tls = match (&listen.certificate_file, &listen.key_file) {
-        (Some(certificate), Some(key)) => {
-            let client_ca = listen.client_ca_file.clone();
-            Some(TlsSettings { certificate: certificate.clone(), key: key.clone(), client_ca })
-        }
-        (None, None) if listen.client_ca_file.is_none() => None,
-        _ => {
-            let message = "TLS needs both `certificate_file` and `key_file`";
-            return Err(Failure::because(Exit::Data, message)
-                .advise("name both in the `[listen]` section of the configuration"));
-        }
-    };
+    doors.token = token(hear, config)?;
+    doors.tls = tls(config)?;
     let (open, guarded) = (api::open(status.subscribe()), api::guarded(status.subscribe()));
     Ok(Some(Http { doors, open, guarded }))
+}
+
+/// Fluentd calls the token a shared key.
+fn forward(hear: &Hear, config: &Config, knowledge: &Knowledge) -> Result<Option<ForwardSettings>, Failure> {
+    let Some(address) = hear.listen_forward.or(config.listen.forward) else { return Ok(None) };
+    let shipped = ShippedSettings::new(field_names(knowledge));
+    let settings = ForwardSettings::new(address, shipped);
+    Ok(Some(ForwardSettings { shared_key: token(hear, config)?, tls: tls(config)?, ..settings }))
+}
+
+/// What others have to send.
+fn token(hear: &Hear, config: &Config) -> Result<Option<String>, Failure> {
+    let file = hear.listen_token.as_ref().or(config.listen.token_file.as_ref());
+    file.map(|file| config::secret(file, "token")).transpose()
+}
+
+fn tls(config: &Config) -> Result<Option<TlsSettings>, Failure> {
+    let listen = &config.listen;
+    match (&listen.certificate_file, &listen.key_file) {
+        (Some(certificate), Some(key)) => {
+            let client_ca = listen.client_ca_file.clone();
+            Ok(Some(TlsSettings { certificate: certificate.clone(), key: key.clone(), client_ca }))
+        }
+        (None, None) if listen.client_ca_file.is_none() => Ok(None),
+        _ => {
+            let message = "TLS needs both `certificate_file` and `key_file`";
+            Err(Failure::because(Exit::Data, message)
+                .advise("name both in the `[listen]` section of the configuration"))
+        }
+    }
 }
 
 fn field_names(knowledge: &Knowledge) -> FieldNames {
@@ -199,7 +217,7 @@ fn cluster(broker: &Broker, knowledge: &Knowledge) -> Result<Cluster, Failure> {
     }
     Ok(Cluster {
         virtual_host: broker.virtual_host.clone(),
-        tls: Tls { ca_file, certificate_file, key_file, server_name },
+        tls: ClientTls { ca_file, certificate_file, key_file, server_name },
         ..Cluster::new(&broker.name, urls, take)
     })
 }

@@ -102,6 +102,8 @@ impl Writer {
             sync_folder(store)?;
             sync_folder(&store.join(".."))?;
         }
+        // A store without a line is one too: its first commit says so.
+        let changed = known.is_none();
         let manifest = known.unwrap_or_default();
         remove_uncommitted(store, &manifest)?;
         Ok(Self {
@@ -114,7 +116,7 @@ impl Writer {
             open: BTreeMap::new(),
             days: BTreeMap::new(),
             summaries: BTreeMap::new(),
-            changed: false,
+            changed,
             finishing: Vec::new(),
             pending: None,
             compaction: Compaction::default(),

@@ -40,7 +40,7 @@ pub enum ReadError {
     )]
     Listen { address: String, source: io::Error },
     #[error("failed to open the doors at {address}")]
-    Door { address: SocketAddr, source: Box<crate::http::DoorError> },
+    Door { address: SocketAddr, source: Box<crate::DoorError> },
     #[error("failed to start `{command}`; check that it is installed and may be run")]
     Start { command: String, source: io::Error },
     #[error("reading stopped in the middle of `{path}`; this is a defect, report it")]

@@ -43,24 +43,17 @@ impl Inlet {
         Self { out, handling, stop }
     }
 
-    /// Hands over, and waits until all of it is durable.
-    pub(crate) async fn deliver(&self, deliveries: Vec<Delivery>) -> Result<(), Undelivered> {
-        let mut waits = Vec::with_capacity(deliveries.len());
-        let mut rest = deliveries.into_iter();
-        while rest.len() > 0 {
-            // All of them or none, as far as that is possible: what was handed over before others found no room comes twice.
-            let together = rest.len().min(self.out.max_capacity());
-            let permits = timeout(self.handling.room, self.out.reserve_many(together));
-            let permits = self.stop.run_until_cancelled(permits).await;
-            let Some(Ok(Ok(permits))) = permits else { return Err(Undelivered) };
-            for permit in permits {
-                let Some(mut delivery) = rest.next() else { break };
+    /// Hands over, and waits until all of it is durable. Who finds no room for some time is not taken.
+    pub(crate) async fn deliver(&self, mut deliveries: Vec<Delivery>) -> Result<(), Undelivered> {
+        let waits: Vec<_> = deliveries
+            .iter_mut()
+            .map(|delivery| {
                 let (receipt, told) = Receipt::wanted();
                 delivery.receipt = receipt;
-                waits.push(told);
-                permit.send(delivery);
-            }
-        }
+                told
+            })
+            .collect();
+        timeout(self.handling.room, self.hand_over(deliveries)).await.unwrap_or(Err(Undelivered))?;
         let all_told = async {
             for told in waits {
                 told.await.map_err(|_| Undelivered)?;
@@ -68,5 +61,18 @@ impl Inlet {
             Ok(())
         };
         timeout(self.handling.receipt, all_told).await.unwrap_or(Err(Undelivered))
+    }
+
+    /// Waits for room, as long as it takes.
+    pub(crate) async fn hand_over(&self, deliveries: Vec<Delivery>) -> Result<(), Undelivered> {
+        let mut rest = deliveries.into_iter();
+        while rest.len() > 0 {
+            // All of them or none, as far as that is possible: what was handed over before others found no room comes twice.
+            let together = rest.len().min(self.out.max_capacity());
+            let permits = self.stop.run_until_cancelled(self.out.reserve_many(together)).await;
+            let Some(Ok(permits)) = permits else { return Err(Undelivered) };
+            permits.zip(rest.by_ref()).for_each(|(permit, delivery)| permit.send(delivery));
+        }
+        Ok(())
     }
 }

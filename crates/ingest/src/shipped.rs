@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use fields::FieldNames;
-pub(crate) use streams::{Sorted, Streams};
+pub(crate) use streams::{NoMoreLines, Sorted, Streams};
 
 /// How much a shipper may send, and what its words mean.
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub(crate) struct Record {
     pub(crate) observed: Time,
     pub(crate) severity: Severity,
     pub(crate) body: Body,
+    /// The logger.
+    pub(crate) scope: String,
     pub(crate) attributes: Map<String, Value>,
     /// What all records of their sender have in common.
     pub(crate) resource: Arc<Map<String, Value>>,
@@ -80,6 +82,8 @@ pub(crate) enum Time {
     Event(u64),
     /// The same, of the event or of when its line was read.
     Stamped(u64),
+    /// As the program wrote it.
+    Written(String),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

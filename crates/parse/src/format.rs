@@ -7,6 +7,7 @@ mod plain;
 
 mod fluent;
 mod json;
+mod log_record;
 pub(crate) mod notification;
 mod oslo_json;
 pub(crate) mod payload;
@@ -47,6 +48,7 @@ pub(crate) enum Format {
     Oslo,
     OsloJson,
     Fluent,
+    LogRecord,
     Notification,
     Journald,
     Cri,
@@ -73,10 +75,11 @@ pub(crate) enum Format {
 
 impl Format {
     /// In the order in which they are tried: the strict before the lax. [`Format::Plain`] reads everything: last.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Oslo,
         Self::OsloJson,
         Self::Fluent,
+        Self::LogRecord,
         Self::Notification,
         Self::Journald,
         Self::Cri,
@@ -126,6 +129,7 @@ impl Format {
             Self::Oslo => "oslo",
             Self::OsloJson => "oslo-json",
             Self::Fluent => "fluent",
+            Self::LogRecord => "log-record",
             Self::Notification => "notification",
             Self::Journald => "journald",
             Self::Cri => "cri",
@@ -160,6 +164,7 @@ impl Format {
             Self::Oslo => oslo::read(text),
             Self::OsloJson => oslo_json::read(text),
             Self::Fluent => fluent::read(text),
+            Self::LogRecord => log_record::read(text),
             Self::Notification => notification::read(text),
             Self::Journald => journald::read(text),
             Self::Cri => cri::read(text),
@@ -229,6 +234,7 @@ impl Format {
             self,
             Self::OsloJson
                 | Self::Fluent
+                | Self::LogRecord
                 | Self::Notification
                 | Self::Haproxy
                 | Self::Swift

@@ -26,13 +26,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ingest::Content;
 use parse::Knowledge;
 
-pub use agent::{AgentError, AgentSettings, AgentStatus, CentralUrl, SpoolError, Tls as AgentTls, Token};
+pub use agent::{AgentError, AgentSettings, AgentStatus, CentralUrl, SpoolError, Token};
 pub use correlate::IncidentRule;
 pub use error::{ImportError, LiveError, ShipError};
-pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take, Tls};
+pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take};
+pub use ingest::forward::{ForwardCounts, ForwardSettings};
 pub use ingest::http::{DoorCount, DoorCounts, DoorSettings, TlsSettings};
 pub use ingest::{
-    FieldNames, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
+    ClientTls, FieldNames, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
 };
 pub use live::{Live, LiveReport};
 pub use options::{Keep, LiveOptions, Options, Place, Sizes, Zones};

@@ -50,6 +50,8 @@ pub struct Live<'a> {
     checkpoints: BTreeMap<SourceId, Vec<u8>>,
     receipts: Vec<Receipt>,
     uncommitted: usize,
+    /// Something was found out since then.
+    noted: bool,
     /// Of what the commit under way makes durable.
     committing: Vec<Receipt>,
     watched: Watched,
@@ -95,6 +97,8 @@ impl<'a> Live<'a> {
     pub fn open(options: &'a LiveOptions, knowledge: &'a Knowledge) -> Result<Self, LiveError> {
         let open = |source| LiveError::Open { source };
         let mut writer = Writer::open(&options.store, options.sizes.store.clone()).map_err(open)?;
+        // Whoever follows the store may begin to.
+        writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
         let mut known = Vec::new();
         let (mut streams, mut sent) = (HashMap::new(), HashMap::new());
         for Checkpoint { source, state } in writer.checkpoints() {
@@ -133,6 +137,7 @@ impl<'a> Live<'a> {
             checkpoints: BTreeMap::new(),
             receipts: Vec::new(),
             uncommitted: 0,
+            noted: false,
             committing: Vec::new(),
             watched,
             incidents: Incidents::new(options.incidents),
@@ -221,7 +226,7 @@ impl<'a> Live<'a> {
     /// Commits what came, and judges what is to be judged: to be called every second or so.
     pub fn tick(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
         self.settle(now)?;
-        if self.committing.is_empty() && !self.receipts.is_empty() {
+        if self.committing.is_empty() && (self.noted || !self.receipts.is_empty()) {
             self.commit(now)?;
         }
         if now.saturating_sub(self.retained) >= RETAINED_EVERY {
@@ -278,7 +283,9 @@ impl<'a> Live<'a> {
 
     /// A text that was not heard of since the start. `known` are the source that it goes on with and its last line.
     fn begin(&mut self, key: TextKey, told: Source, known: Option<(SourceId, u64)>) -> SourceId {
-        let place = Place { host: told.host, service: told.service, daemon: told.daemon };
+        // What strangers call a program may be anything: `kolla.nova`, a container, a unit.
+        let daemon = told.daemon.filter(|name| self.knowledge.daemon(name).is_some());
+        let place = Place { host: told.host, service: told.service, daemon };
         let mut source = locate(self.knowledge, &told.path, &place);
         source.host = source.host.or_else(|| self.options.host.clone());
         let id = match known {
@@ -301,6 +308,7 @@ impl<'a> Live<'a> {
         before.into_iter().for_each(Receipt::tell);
         self.committing_since = now;
         self.uncommitted = 0;
+        self.noted = false;
         self.report.commits += 1;
         Ok(())
     }
@@ -360,6 +368,7 @@ impl<'a> Live<'a> {
         if self.baseline.requests != before {
             notes.push(baseline_note(&self.baseline));
         }
+        self.noted |= !notes.is_empty();
         self.writer.put_summaries(notes);
         Ok(news)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use ingest::amqp::{Cluster, Notifications, Report};
+use ingest::forward::{Forward, ForwardCounts, ForwardSettings};
 use ingest::http::{DoorCounts, DoorSettings, Doors};
 use ingest::{
     Checkpoint, Delivery, Journal, JournalSettings, LiveSource, LiveTail, ReadError, Settings, Stdin, Syslog,
@@ -28,6 +29,8 @@ pub struct Sources {
     pub brokers: Vec<Cluster>,
     /// A server for other shippers, and for questions.
     pub http: Option<Http>,
+    /// A server for Fluentd and Fluent Bit.
+    pub forward: Option<ForwardSettings>,
     /// The standard input; everything ends when it and all others end.
     pub stdin: bool,
 }
@@ -61,6 +64,7 @@ pub(crate) struct Running {
     reports: mpsc::Receiver<Report>,
     brokers: BTreeMap<String, BrokerStatus>,
     doors: Option<Arc<DoorCounts>>,
+    forward: Option<Arc<ForwardCounts>>,
     /// Sources that ended with an error.
     ended: Vec<String>,
 }
@@ -87,6 +91,10 @@ impl Running {
         };
         let doors = match sources.http {
             Some(Http { doors, open, guarded }) => Some(Doors::bind(doors, open, guarded).await?),
+            None => None,
+        };
+        let forward = match sources.forward {
+            Some(settings) => Some(Forward::bind(settings).await?),
             None => None,
         };
         let mut tasks = JoinSet::new();
@@ -116,11 +124,16 @@ impl Running {
             addresses.extend(doors.address().map(|address| format!("http at {address}")));
             tasks.spawn(doors.run(out.clone(), stop.clone()));
         }
+        let forwarded = forward.as_ref().map(Forward::counts);
+        if let Some(forward) = forward {
+            addresses.extend(forward.address().map(|address| format!("forward at {address}")));
+            tasks.spawn(forward.run(out.clone(), stop.clone()));
+        }
         if sources.stdin {
             tasks.spawn(Stdin::new(Settings::default()).run(out.clone(), stop.clone()));
         }
         let (told, ended, brokers) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Ok(Self { tasks, addresses, files, told, reports, brokers, doors: counts, ended })
+        Ok(Self { tasks, addresses, files, told, reports, brokers, doors: counts, forward: forwarded, ended })
     }
 
     /// Waits until all have ended that were told to stop, and whose lines nobody takes any more: what they wait for goes
@@ -143,7 +156,8 @@ impl Running {
             FilesStatus { followed: files.files, behind: files.behind, problems: files.problems.len() }
         });
         let troubles = self.ended.iter().chain(&self.told).cloned().collect();
-        Status { at, files, brokers: self.brokers.clone(), doors: self.doors.clone(), troubles, ..live }
+        let (doors, forward) = (self.doors.clone(), self.forward.clone());
+        Status { at, files, brokers: self.brokers.clone(), doors, forward, troubles, ..live }
     }
 
     /// Sources that ended with an error; the others go on.

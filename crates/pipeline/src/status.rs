@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agent::AgentStatus;
+use ingest::forward::ForwardCounts;
 use ingest::http::DoorCounts;
 use model::Timestamp;
 
@@ -32,6 +33,7 @@ pub struct Status {
     /// Of brokers, by stream.
     pub brokers: BTreeMap<String, BrokerStatus>,
     pub doors: Option<Arc<DoorCounts>>,
+    pub forward: Option<Arc<ForwardCounts>>,
     /// Of an agent.
     pub agent: Option<AgentStatus>,
     /// What goes wrong now, in words.

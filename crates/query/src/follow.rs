@@ -24,8 +24,8 @@ pub struct NewLines<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     last: u64,
-    /// Of the last line's text: it may have been read half.
-    hash: u64,
+    /// Of the last line's text: it may have been read half. None when it was not looked at.
+    hash: Option<u64>,
 }
 
 /// Verdicts that come into a store from now on.
@@ -44,7 +44,7 @@ const MOST: usize = 8192;
 impl Engine {
     #[must_use]
     pub fn new_lines(&self) -> NewLines<'_> {
-        let seen = |(source, last)| (source, Seen { last, hash: 0 });
+        let seen = |(source, last)| (source, Seen { last, hash: None });
         NewLines { engine: self, seen: self.reader.last_lines().into_iter().map(seen).collect() }
     }
 
@@ -71,15 +71,15 @@ impl NewLines<'_> {
             }
             let Some(source) = sources.get(&id) else { continue };
             let mut lines = reader.at(id, seen.last.max(1)..=last.min(seen.last + MOST_OF_ONE));
-            if lines.first().is_some_and(|(line, _)| line.number == seen.last && text_hash(line) == seen.hash)
-            {
+            let same = |line: &Line| seen.hash.is_none_or(|hash| text_hash(line) == hash);
+            if lines.first().is_some_and(|(line, _)| line.number == seen.last && same(line)) {
                 lines.remove(0);
             }
             looked_at += lines.len();
             let before = seen.last;
             // What is missing was dropped, or cannot be read.
             seen.last = last.min(seen.last + MOST_OF_ONE);
-            seen.hash = lines.last().map_or(0, |(line, _)| text_hash(line));
+            seen.hash = lines.last().map(|(line, _)| text_hash(line)).or(seen.hash);
             found.extend(self.engine.grown(id, source, before, lines, expression));
         }
         found.sort_by_key(order);

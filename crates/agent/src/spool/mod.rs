@@ -1,9 +1,11 @@
 //! The buffer on the disk, between what was taken and what was acknowledged.
 //!
-//!     lock                     of the process that has it
-//!     acknowledged             the number of the last frame that need not be sent any more
-//!     0000000000000001.frames  segments, named by their first frame
-//!     000000000000002a.frames
+//! ```text
+//! lock                     of the process that has it
+//! acknowledged             the number of the last frame that need not be sent any more
+//! 0000000000000001.frames  segments, named by their first frame
+//! 000000000000002a.frames
+//! ```
 //!
 //! A segment begins with the states of all texts, then frames follow, each with some lines and the states of their texts
 //! after them. A frame is on the disk, whole, before [`Spool::push`] returns. Segments are only appended to, by the
@@ -104,8 +106,7 @@ const HEADS: u64 = 4;
 const MOST_TROUBLES: usize = 100;
 
 impl Spool {
-    /// Takes what an earlier process left. `host` is the machine whose lines it holds: under another name, texts begin
-    /// anew.
+    /// Takes what an earlier process left. `host` is this machine: on another one, texts go on under new names.
     pub(crate) fn open(settings: SpoolSettings, host: &str) -> Result<Self, SpoolError> {
         let folder = settings.folder.clone();
         let failed = |source| SpoolError::Open { path: folder.clone(), source };

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -83,7 +84,7 @@ struct Shared {
 impl Central {
     /// Nobody listens yet.
     pub(crate) async fn gone(tls: Option<TlsAcceptor>) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let address = TcpListener::bind((own_address(), 0)).await.unwrap().local_addr().unwrap();
         let shared = Arc::new(Shared { tls, ..Shared::default() });
         Self { address, shared, serving: JoinSet::new() }
     }
@@ -95,7 +96,7 @@ impl Central {
     }
 
     pub(crate) async fn come(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        let listener = tokio::time::timeout(GUARD, listen(self.address)).await.expect("the port is free");
         let shared = Arc::clone(&self.shared);
         self.serving.spawn(async move {
             let mut connections = JoinSet::new();
@@ -133,6 +134,23 @@ impl Central {
         let Ok(account) = waiting else { panic!("it never came: {:?}", self.account()) };
         account.unwrap().clone()
     }
+}
+
+/// The last connections may still be on their way out.
+async fn listen(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::task::yield_now().await,
+            other => return other.unwrap(),
+        }
+    }
+}
+
+/// A server that comes back finds its port free: nobody else has this address.
+fn own_address() -> IpAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [low, high, ..] = std::process::id().to_le_bytes();
+    IpAddr::from([127, high.max(1), low, NEXT.fetch_add(1, Ordering::Relaxed)])
 }
 
 impl Account {

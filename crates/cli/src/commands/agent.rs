@@ -13,6 +13,8 @@ pub(super) fn run(
     globals: &Globals,
     console: &Console,
 ) -> Result<Exit, Failure> {
+    // They would double the memory of a program that stands on every host. Where it cannot be asked for, it runs too.
+    rustix::thread::disable_transparent_huge_pages(true).ok();
     let buffer = match agent.buffer.clone().or_else(|| config.agent.buffer.clone()) {
         Some(buffer) => buffer,
         None => super::in_data_folder("agent", "--buffer DIR")?,

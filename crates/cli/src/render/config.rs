@@ -21,6 +21,7 @@ pub(crate) fn sound(file: &Path, options: &LiveOptions, sources: &Sources, layou
     let syslog = sources.syslog.iter().flat_map(|syslog| [("udp", syslog.udp), ("tcp", syslog.tcp)]);
     told("syslog", syslog.filter_map(|(kind, address)| Some(format!("{kind} {}", address?))).collect());
     told("listen", sources.http.iter().map(|http| format!("http {}", http.doors.address)).collect());
+    told("", sources.forward.iter().map(|forward| format!("forward {}", forward.address)).collect());
     told("brokers", sources.brokers.iter().map(|broker| broker.name.clone()).collect());
     let keep = [
         options.keep.days.map(|days| words::many(days.into(), "day", "days")),

@@ -21,9 +21,9 @@ pub(crate) fn end(report: &LiveReport) -> String {
 }
 
 pub(crate) fn end_of_agent(status: &AgentStatus) -> String {
-    let rest = match status.spool_bytes {
-        0 => String::new(),
-        bytes => format!("; {} wait for the next start", words::bytes(bytes)),
+    let rest = match status.oldest_unsent {
+        None => String::new(),
+        Some(_) => format!("; {} wait on the disk for the next start", words::bytes(status.spool_bytes)),
     };
     format!("took {}, sent {}{rest}\n", words::many(status.lines, "line", "lines"), status.sent)
 }

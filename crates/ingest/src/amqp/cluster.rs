@@ -1,8 +1,7 @@
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::BrokerUrl;
-use crate::Settings;
+use crate::{ClientTls, Settings};
 
 /// Brokers that know the same queues, and what to read from them.
 #[derive(Clone, Debug)]
@@ -13,7 +12,7 @@ pub struct Cluster {
     pub urls: Vec<BrokerUrl>,
     /// Instead of what the URLs say.
     pub virtual_host: Option<String>,
-    pub tls: Tls,
+    pub tls: ClientTls,
     pub take: Take,
     /// How many messages of a queue may be on their way to the store: two commits' worth, or the broker has to wait for
     /// each commit. They are held in memory, and twice as many ids are remembered.
@@ -36,7 +35,7 @@ impl Cluster {
             name: name.into(),
             urls,
             virtual_host: None,
-            tls: Tls::default(),
+            tls: ClientTls::default(),
             take,
             prefetch: 1 << 15,
             heartbeat: Duration::from_secs(20),
@@ -82,17 +81,6 @@ impl Default for Bounds {
             unused_lifetime: Duration::from_secs(7 * 24 * 3600),
         }
     }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM; without it, what the machine trusts.
-    pub ca_file: Option<PathBuf>,
-    /// PEM, with its chain; needs the key.
-    pub certificate_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-    /// The name in the broker's certificate, when the URL has another one or an address.
-    pub server_name: Option<String>,
 }
 
 /// The pause before a new attempt doubles from `first` to `longest`, and is up to a quarter shorter by chance.

@@ -1,9 +1,9 @@
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::tls::advice;
 use super::url::Node;
+use crate::ClientTlsError;
 
 /// What is wrong with a broker or with what is wanted from it. Each message says what to change; none holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +26,8 @@ pub enum BrokerError {
         "broker {node} does not let user `{user}` into virtual host `{virtual_host}`; allow it with `rabbitmqctl set_permissions -p {virtual_host} {user} '^culprit\\.' '^culprit\\.' '.*'`"
     )]
     VirtualHostRefused { node: String, user: String, virtual_host: String, source: Box<lapin::Error> },
-    #[error("failed to read `{}` for TLS; {advice}", path.display())]
-    TlsFile { path: PathBuf, advice: &'static str, source: io::Error },
-    #[error("a client certificate needs its key, and a key its certificate; name both files or none")]
-    HalfIdentity,
-    #[error("the TLS settings are refused; check that the key belongs to the certificate")]
-    TlsSettings { source: tokio_rustls::rustls::Error },
+    #[error(transparent)]
+    TlsSettings(#[from] ClientTlsError),
     #[error("`{name}` is no name that a certificate can have; set the server name")]
     TlsName { name: String },
     #[error("failed to agree on TLS with broker {node}; {advice}")]
@@ -91,9 +87,7 @@ impl BrokerError {
                 | Self::Login { .. }
                 | Self::NoVirtualHost { .. }
                 | Self::VirtualHostRefused { .. }
-                | Self::TlsFile { .. }
-                | Self::HalfIdentity
-                | Self::TlsSettings { .. }
+                | Self::TlsSettings(_)
                 | Self::TlsName { .. }
                 | Self::Tls { .. }
         )

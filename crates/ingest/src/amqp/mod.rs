@@ -29,7 +29,7 @@ mod unsettled;
 
 mod error;
 
-pub use cluster::{Bounds, Cluster, Retry, Take, Tls};
+pub use cluster::{Bounds, Cluster, Retry, Take};
 pub use error::BrokerError;
 pub use notifications::{Notifications, Report};
 pub use url::BrokerUrl;

@@ -20,9 +20,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 
-use super::tls::{advice, client_config};
+use super::BrokerError;
+use super::tls::advice;
 use super::url::Node;
-use super::{BrokerError, Tls};
+use crate::ClientTls;
 
 pub(super) type Wire = Compat<Box<dyn Duplex>>;
 
@@ -30,7 +31,7 @@ pub(super) trait Duplex: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + U
 
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Duplex for T {}
 
-pub(super) async fn connect(node: &Node, tls: &Tls) -> Result<Wire, BrokerError> {
+pub(super) async fn connect(node: &Node, tls: &ClientTls) -> Result<Wire, BrokerError> {
     let unreachable = |source| BrokerError::Unreachable { node: node.to_string(), source };
     let stream = TcpStream::connect((node.host.as_str(), node.port)).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
@@ -38,11 +39,11 @@ pub(super) async fn connect(node: &Node, tls: &Tls) -> Result<Wire, BrokerError>
     Ok(stream.compat())
 }
 
-async fn secured(node: &Node, tls: &Tls, stream: TcpStream) -> Result<Box<dyn Duplex>, BrokerError> {
+async fn secured(node: &Node, tls: &ClientTls, stream: TcpStream) -> Result<Box<dyn Duplex>, BrokerError> {
     let name = tls.server_name.clone().unwrap_or_else(|| node.host.clone());
     let name = ServerName::try_from(name.clone()).map_err(|_| BrokerError::TlsName { name })?;
     let settings = tls.clone();
-    let config = tokio::task::spawn_blocking(move || client_config(&settings)).await;
+    let config = tokio::task::spawn_blocking(move || settings.config()).await;
     let config = config.expect("reading certificates does not panic")?;
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     let stream = handshake.map_err(|source| match advice(&source) {

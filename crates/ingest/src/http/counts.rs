@@ -1,4 +1,7 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::listener::ConnectionCounts;
 
 /// What went by.
 #[derive(Debug, Default)]
@@ -7,11 +10,8 @@ pub struct DoorCounts {
     pub bulk: DoorCount,
     pub loki: DoorCount,
     /// What requests hold at this time.
-    pub bytes_in_flight: AtomicU64,
-    /// Connections that were closed because there were too many.
-    pub connections_refused: AtomicU64,
-    /// Connections that came to no TLS.
-    pub handshakes_failed: AtomicU64,
+    pub bytes_in_flight: Arc<AtomicU64>,
+    pub connections: ConnectionCounts,
     /// Requests without the token.
     pub strangers: AtomicU64,
 }
@@ -31,5 +31,11 @@ pub struct DoorCount {
 impl DoorCount {
     pub(crate) fn note(counter: &AtomicU64, more: usize) {
         counter.fetch_add(more as u64, Ordering::Relaxed);
+    }
+}
+
+impl AsRef<ConnectionCounts> for DoorCounts {
+    fn as_ref(&self) -> &ConnectionCounts {
+        &self.connections
     }
 }

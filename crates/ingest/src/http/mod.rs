@@ -1,48 +1,52 @@
 //! Open doors: other shippers' protocols over HTTP, at one address with whatever else is served there.
 //!
-//! [`Doors`] listens; [`connections`] bounds who is heard, [`guard`] asks for the token, [`body`] takes what was sent
+//! [`Doors`] listens; [`guard`] asks for the token, [`body`] takes what was sent
 //! within its bounds. Each protocol has a file of its own: what it sends becomes [`crate::shipped`] records, and its
 //! answer is given when these are durable ([`crate::inlet`]).
 //!
 //! Invariant: what a door refuses it refuses in its protocol's own words, and nothing of it is kept.
 
-mod connections;
 mod guard;
-mod tls;
 
 mod body;
-mod budget;
 mod refusal;
+mod wire;
 
+mod preflight;
+
+mod bulk;
+mod loki;
 mod otlp;
 
 mod counts;
-mod error;
 mod settings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::middleware;
+use axum::extract::Request;
 use axum::routing::post;
-use tokio::net::TcpListener;
+use axum::{Extension, Router, middleware};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, mpsc};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::inlet::Inlet;
-use crate::shipped::Streams;
-use crate::{Delivery, LiveSource, ReadError};
-
-use self::budget::Budget;
-use self::connections::Connections;
+use self::body::Text;
 use self::guard::Guard;
 use self::refusal::Refusal;
+use crate::budget::Budget;
+use crate::inlet::Inlet;
+use crate::listener::{Limits, Listener, Stream};
+use crate::shipped::{Sorted, Streams};
+use crate::unpack::Encoding;
+use crate::{Delivery, DoorError, LiveSource, ReadError};
 
 pub use crate::inlet::Handling;
+pub use crate::listener::ConnectionCounts;
 pub use counts::{DoorCount, DoorCounts};
-pub use error::DoorError;
 pub use settings::{DoorSettings, TlsSettings};
 
 /// So many bodies are unpacked and decoded at a time; a machine has other things to do.
@@ -51,8 +55,7 @@ const AT_WORK: usize = 2;
 /// A server that is open to shippers.
 pub struct Doors {
     settings: DoorSettings,
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    listener: Listener,
     counts: Arc<DoorCounts>,
     open: Router,
     guarded: Router,
@@ -62,20 +65,19 @@ impl Doors {
     /// `open` is served to everybody who can connect, `guarded` to those who know the token. Neither may have a
     /// fallback, nor routes of the doors (`/v1/logs`, `/_bulk`, `/loki/api/v1/push`).
     pub async fn bind(settings: DoorSettings, open: Router, guarded: Router) -> Result<Self, ReadError> {
-        let address = settings.address;
-        let refused = |source| ReadError::Door { address, source: Box::new(source) };
-        settings.check().map_err(refused)?;
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose().map_err(refused)?;
-        let listener = TcpListener::bind(address).await;
-        let listener =
-            listener.map_err(|source| ReadError::Listen { address: address.to_string(), source })?;
-        Ok(Self { settings, listener, tls, counts: Arc::default(), open, guarded })
+        if settings.token.as_deref() == Some("") {
+            let (address, source) = (settings.address, Box::new(DoorError::EmptyToken));
+            return Err(ReadError::Door { address, source });
+        }
+        let listener = Listener::bind(settings.address, settings.tls.as_ref(), settings.token.is_some());
+        let listener = listener.await?;
+        Ok(Self { settings, listener, counts: Arc::default(), open, guarded })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
+        self.listener.address()
     }
 
     #[must_use]
@@ -86,20 +88,29 @@ impl Doors {
 
 impl LiveSource for Doors {
     async fn run(self, out: mpsc::Sender<Delivery>, stop: CancellationToken) -> Result<(), ReadError> {
-        let Self { settings, listener, tls, counts, open, guarded } = self;
+        let Self { settings, listener, counts, open, guarded } = self;
         let door = Door {
             inlet: Inlet::new(out, settings.handling, stop.clone()),
             streams: Arc::new(Streams::new(settings.shipped.clone())),
-            budget: Budget::new(settings.max_in_flight, Arc::clone(&counts)),
+            budget: Budget::new(settings.max_in_flight, Arc::clone(&counts.bytes_in_flight)),
             counts: Arc::clone(&counts),
             working: Arc::new(Semaphore::new(AT_WORK)),
             settings: Arc::new(settings),
         };
-        let connections = Connections::new(&door.settings, tls, counts);
+        let limits = Limits {
+            connections: door.settings.max_connections,
+            handshake: door.settings.header_timeout,
+            last_answers: door.settings.handling.receipt,
+        };
         let guard = Guard::new(door.settings.token.as_deref());
         let ask = middleware::from_fn_with_state((guard, Arc::clone(&door.counts)), guard::ask);
         let router = open.merge(door.routes().merge(guarded).layer(ask));
-        connections.serve(listener, router, &stop).await;
+        let header_timeout = door.settings.header_timeout;
+        let hear = |stream, peer: SocketAddr| {
+            let router = router.clone().layer(Extension(Peer(peer.ip())));
+            answer(stream, router, header_timeout, stop.clone())
+        };
+        listener.serve(limits, counts, &stop, hear).await;
         Ok(())
     }
 }
@@ -108,6 +119,25 @@ impl std::fmt::Debug for Doors {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Doors").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// Headers of shippers are a hundredth of it.
+const MOST_HEADER_BYTES: usize = 64 << 10;
+
+/// The requests of a connection.
+async fn answer(stream: Stream, router: Router, header_timeout: Duration, stop: CancellationToken) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(MOST_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    // What a peer does wrong ends its connection, and is its own affair.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await.ok();
 }
 
 /// What all doors share.
@@ -138,6 +168,38 @@ impl Door {
     }
 
     fn routes(&self) -> Router {
-        Router::new().route("/v1/logs", post(otlp::logs)).with_state(self.clone())
+        Router::new()
+            .route("/v1/logs", post(otlp::logs))
+            .route("/_bulk", post(bulk::all).put(bulk::all))
+            .route("/{index}/_bulk", post(bulk::of_index).put(bulk::of_index))
+            .route("/loki/api/v1/push", post(loki::push))
+            .fallback(preflight::answer)
+            .with_state(self.clone())
+    }
+
+    /// Takes what `decode` finds in a request's text, and waits until it is durable.
+    async fn take<T: Send + 'static>(
+        &self,
+        door: &'static str,
+        peer: Peer,
+        (request, encoding): (Request, Encoding),
+        decode: impl FnOnce(&[u8], &mut Sorted<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let text = body::text(self, request, encoding).await?;
+        let streams = Arc::clone(&self.streams);
+        let most_bytes = self.settings.max_text;
+        let decoded = self.aside(move || {
+            let Text { bytes, mut share } = text;
+            // Its lines are about as long.
+            share.grow(bytes.len())?;
+            let peer = peer.0.to_string();
+            let mut sorted = streams.sorted(door, &peer, most_bytes);
+            let found = decode(&bytes, &mut sorted)?;
+            Ok((found, sorted.into_deliveries(), share))
+        });
+        let (found, deliveries, share) = decoded.await?;
+        self.inlet.deliver(deliveries).await?;
+        drop(share);
+        Ok(found)
     }
 }

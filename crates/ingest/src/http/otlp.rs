@@ -17,11 +17,14 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
-use super::body::{self, Encoding, Text};
+use super::body::{self, Text};
 use super::refusal::Refusal;
 use super::{Door, DoorCount, Peer};
 use crate::Delivery;
 use crate::shipped::Sorted;
+
+/// Of a logger's name.
+const MOST_SCOPE: usize = 512;
 
 /// What was sent is answered in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ struct Refused {
 }
 
 async fn take(door: &Door, peer: Peer, form: Form, request: Request) -> Result<Taken, Refusal> {
-    let encoding = Encoding::of(request.headers())?;
+    let encoding = body::encoding(request.headers())?;
     let text = body::text(door, request, encoding).await?;
     let streams = std::sync::Arc::clone(&door.streams);
     let (most_records, most_bytes) = (door.settings.max_records, door.settings.max_text);
@@ -121,6 +124,11 @@ impl Intake<'_> {
         self.resource = record::Sender::new(resource);
     }
 
+    /// The logger that they came through.
+    fn scope(&mut self, name: &str) {
+        self.resource.scope = name.chars().take(MOST_SCOPE).collect();
+    }
+
     fn record(&mut self, record: Result<LogRecord, String>) -> Result<(), Refusal> {
         self.records += 1;
         if self.records > self.most_records {
@@ -140,8 +148,7 @@ impl Intake<'_> {
 
     fn take(&mut self, record: LogRecord) -> Result<(), Refusal> {
         let Some(record) = self.agent.push(&self.resource, record) else { return Ok(()) };
-        let too_much = |_| Refusal::TooMuch { limit: self.most_records };
-        self.others.push(record::from_otlp(record, &self.resource)).map_err(too_much)
+        Ok(self.others.push(record::from_otlp(record, &self.resource))?)
     }
 
     fn finish(self) -> (Vec<Delivery>, Refused) {

@@ -1,7 +1,9 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use crate::budget::NoRoom;
 use crate::inlet::Undelivered;
+use crate::shipped::NoMoreLines;
 
 /// Seconds.
 const RETRY_AFTER: &str = "2";
@@ -81,5 +83,17 @@ impl Refusal {
 impl From<Undelivered> for Refusal {
     fn from(_: Undelivered) -> Self {
         Self::Undelivered
+    }
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(NoRoom: NoRoom) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<NoMoreLines> for Refusal {
+    fn from(NoMoreLines { limit }: NoMoreLines) -> Self {
+        Self::TooMuch { limit }
     }
 }

@@ -24,6 +24,8 @@ struct LogRecord<'a> {
     severity_number: i32,
     body: Value,
     #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     trace_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     span_id: &'a str,
@@ -102,6 +104,7 @@ fn log_record(mut record: Record, names: &FieldNames, max_line: usize) -> String
         severity_text: &record.severity.text,
         severity_number: record.severity.number,
         body,
+        scope: &record.scope,
         trace_id: &record.trace_id,
         span_id: &record.span_id,
         attributes: &record.attributes,
@@ -123,6 +126,7 @@ fn log_record(mut record: Record, names: &FieldNames, max_line: usize) -> String
 
 /// The fields under the names of the data model: what is left of them are attributes.
 fn taken_apart(mut fields: Map<String, Value>, record: &mut Record, names: &FieldNames) -> Value {
+    take_time(&mut fields, record, names);
     let line = names.lines.iter().find(|name| fields.get(*name).is_some_and(Value::is_string));
     let Some(line) = line else { return Value::Object(fields) };
     let body = fields.remove(line).unwrap_or_default();
@@ -137,13 +141,30 @@ fn taken_apart(mut fields: Map<String, Value>, record: &mut Record, names: &Fiel
     body
 }
 
+/// The time that the program wrote is better than the one at which its line was read.
+fn take_time(fields: &mut Map<String, Value>, record: &mut Record, names: &FieldNames) {
+    let is_date = |text: &str| text.len() >= 10 && text.starts_with(|c: char| c.is_ascii_digit());
+    let is_time = |name: &&String| find(fields, std::slice::from_ref(*name)).is_some_and(is_date);
+    let Some(name) = names.times.iter().find(is_time) else { return };
+    if let Some(Value::String(time)) = fields.remove(name) {
+        let stamped = std::mem::replace(&mut record.time, Time::Written(time));
+        if record.observed == Time::Unknown {
+            record.observed = stamped;
+        }
+    }
+}
+
 fn to_json(line: &LogRecord<'_>) -> String {
     serde_json::to_string(line).expect("texts, numbers and maps of these are JSON")
 }
 
 /// RFC 3339. Times that nobody has are kept as they were told.
 fn written(time: &Time) -> Option<String> {
-    let (Time::Event(nanos) | Time::Stamped(nanos)) = time else { return None };
+    let nanos = match time {
+        Time::Unknown => return None,
+        Time::Written(text) => return Some(text.clone()),
+        Time::Event(nanos) | Time::Stamped(nanos) => nanos,
+    };
     Some(match i64::try_from(*nanos) {
         Ok(nanos) => Timestamp::from_nanos(nanos).to_string(),
         Err(_) => nanos.to_string(),

@@ -47,7 +47,9 @@ pub(crate) struct Sorted<'a> {
 
 /// The lines of a request would need more room than a request may have.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooMuch;
+pub(crate) struct NoMoreLines {
+    pub(crate) limit: usize,
+}
 
 impl Streams {
     pub(crate) fn new(settings: ShippedSettings) -> Self {
@@ -94,13 +96,13 @@ impl Streams {
 }
 
 impl Sorted<'_> {
-    pub(crate) fn push(&mut self, record: Record) -> Result<(), TooMuch> {
+    pub(crate) fn push(&mut self, record: Record) -> Result<(), NoMoreLines> {
         let settings = &self.streams.settings;
         let origin = self.streams.origin(&record, self.peer);
         let lines = form::lines(record, origin.path.is_some(), &settings.names, settings.max_line);
         self.bytes += lines.iter().map(|line| line.text.len() + size_of::<Piece>()).sum::<usize>();
         if self.bytes > self.most_bytes {
-            return Err(TooMuch);
+            return Err(NoMoreLines { limit: self.most_bytes });
         }
         let index = match self.by_origin.get(&origin) {
             Some(index) => *index,

@@ -7,7 +7,8 @@ mod running;
 
 use std::time::Duration;
 
-use ingest::amqp::{Bounds, BrokerError, Cluster, Take, Tls};
+use ingest::ClientTls;
+use ingest::amqp::{Bounds, BrokerError, Cluster, Take};
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
@@ -384,42 +385,48 @@ async fn tls_trusts_whom_it_is_told_to_trust() {
     let certificates = &broker.certificates;
     let password = PASSWORD.replace(' ', "%20");
     let url = format!("amqps://{USER}:{password}@127.0.0.1:{}/two", broker.tls_port);
-    let ours = Tls {
+    let ours = ClientTls {
         ca_file: Some(certificates.ca.clone()),
         certificate_file: Some(certificates.client.0.clone()),
         key_file: Some(certificates.client.1.clone()),
         server_name: Some(SERVER_NAME.to_owned()),
     };
-    let secured = |url: &str, tls: &Tls| {
+    let secured = |url: &str, tls: &ClientTls| {
         let mut cluster = cluster(&[url], copy(&["elsewhere"]));
         cluster.tls = tls.clone();
         Running::start(cluster, &Store::default())
     };
-    let check = async |tls: Tls, expected: &str| {
+    let check = async |tls: ClientTls, expected: &str| {
         let said = secured(&url, &tls).failure().await;
         assert!(said.contains(expected), "{said}\nhas no\n{expected}");
     };
-    check(Tls { ca_file: None, ..ours.clone() }, "signed by nobody whom we trust: set the CA file").await;
+    check(ClientTls { ca_file: None, ..ours.clone() }, "signed by nobody whom we trust: set the CA file")
+        .await;
     let stranger = Some(certificates.stranger.clone());
-    check(Tls { ca_file: stranger, ..ours.clone() }, "signed by nobody whom we trust: set the CA file").await;
-    check(Tls { server_name: None, ..ours.clone() }, "certificate is for another name: set the server name")
+    check(ClientTls { ca_file: stranger, ..ours.clone() }, "signed by nobody whom we trust: set the CA file")
         .await;
     check(
-        Tls { server_name: Some("a b".to_owned()), ..ours.clone() },
+        ClientTls { server_name: None, ..ours.clone() },
+        "certificate is for another name: set the server name",
+    )
+    .await;
+    check(
+        ClientTls { server_name: Some("a b".to_owned()), ..ours.clone() },
         "`a b` is no name that a certificate can have",
     )
     .await;
-    check(Tls { key_file: None, ..ours.clone() }, "a client certificate needs its key").await;
+    check(ClientTls { key_file: None, ..ours.clone() }, "a client certificate needs its key").await;
     let missing = Some("/nowhere/ca.pem".into());
     check(
-        Tls { ca_file: missing, ..ours.clone() },
+        ClientTls { ca_file: missing, ..ours.clone() },
         "failed to read `/nowhere/ca.pem` for TLS; check the path",
     )
     .await;
     let key = Some(certificates.client.1.clone());
-    check(Tls { ca_file: key, ..ours.clone() }, "it must hold certificates in PEM").await;
+    check(ClientTls { ca_file: key, ..ours.clone() }, "it must hold certificates in PEM").await;
     let other = Some(certificates.server.1.clone());
-    check(Tls { key_file: other, ..ours.clone() }, "check that the key belongs to the certificate").await;
+    check(ClientTls { key_file: other, ..ours.clone() }, "check that the key belongs to the certificate")
+        .await;
 
     // The certificate says who we are.
     for url in [url.clone(), format!("amqps://127.0.0.1:{}/two", broker.tls_port)] {
@@ -428,7 +435,7 @@ async fn tls_trusts_whom_it_is_told_to_trust() {
         running.stop(&mut Store::default()).await;
     }
     // The broker wants to see a certificate of ours, and says so once it read our greeting.
-    let nobody = Tls { certificate_file: None, key_file: None, ..ours };
+    let nobody = ClientTls { certificate_file: None, key_file: None, ..ours };
     let said = secured(&url, &nobody).failure_or_trouble().await;
     assert!(said.contains("it may want a client certificate that it knows"), "{said}");
 }

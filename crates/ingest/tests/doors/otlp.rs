@@ -199,7 +199,7 @@ async fn a_carried_line_is_stored_as_it_is_and_a_record_as_json() {
     stored(&[("service.name", "x")], own.clone(), "otlp/h/var/log/b.log", &["one", "two"]).await;
     // Its time was told apart.
     own.time_unix_nano = 1_795_231_696_763_000_000;
-    let json = r#"{"timestamp":"2026-11-21T03:28:16.763Z","body":"one\ntwo","attributes":{"log.file.name":"b.log","log.file.path":"/var/log/b.log"},"resource":{"host.name":"h","service.name":"x"}}"#;
+    let json = r#"{"timestamp":"2026-11-21T03:28:16.763Z","body":"one\ntwo","scope":"any","attributes":{"log.file.name":"b.log","log.file.path":"/var/log/b.log"},"resource":{"host.name":"h","service.name":"x"}}"#;
     stored(&[("service.name", "x")], own, "otlp/h/var/log/b.log", &[json]).await;
     let list = vec![pair("n", Value::IntValue(7)), pair("ok", Value::BoolValue(true))];
     let mut sdk =
@@ -208,11 +208,12 @@ async fn a_carried_line_is_stored_as_it_is_and_a_record_as_json() {
     sdk.severity_number = 17;
     sdk.trace_id = vec![0xab; 16];
     sdk.observed_time_unix_nano = 1_795_231_696_763_000_000;
-    let json = r#"{"observed_timestamp":"2026-11-21T03:28:16.763Z","severity_text":"ERROR","severity_number":17,"body":{"n":7,"ok":true},"trace_id":"abababababababababababababababab","resource":{"host.name":"h","service.name":"nova-api"}}"#;
+    let json = r#"{"observed_timestamp":"2026-11-21T03:28:16.763Z","severity_text":"ERROR","severity_number":17,"body":{"n":7,"ok":true},"scope":"any","trace_id":"abababababababababababababababab","resource":{"host.name":"h","service.name":"nova-api"}}"#;
     stored(&[("service.name", "nova-api")], sdk, "otlp/h/nova-api", &[json]).await;
     let mut lying = record(text("x"));
     lying.time_unix_nano = u64::MAX;
-    let json = r#"{"timestamp":"18446744073709551615","body":"x","resource":{"host.name":"h"}}"#;
+    let json =
+        r#"{"timestamp":"18446744073709551615","body":"x","scope":"any","resource":{"host.name":"h"}}"#;
     stored(&[], lying, "otlp/h/others", &[json]).await;
 }
 

@@ -110,7 +110,7 @@ async fn connections_and_bytes_in_flight_are_bounded() {
     second.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut third = TcpStream::connect(site.address).await.unwrap();
     assert_eq!(rest(&mut third).await, b"");
-    assert_eq!(site.counts.connections_refused.load(Ordering::Relaxed), 1);
+    assert_eq!(site.counts.connections.refused.load(Ordering::Relaxed), 1);
     drop((holder, second));
     // Until they are seen to be gone, there is no room for another.
     let served = async {

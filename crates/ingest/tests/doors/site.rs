@@ -90,7 +90,7 @@ impl Site {
     }
 }
 
-async fn store(mut handed_over: mpsc::Receiver<Delivery>, disk: Disk) -> Store {
+pub(crate) async fn store(mut handed_over: mpsc::Receiver<Delivery>, disk: Disk) -> Store {
     let mut store = Store::default();
     if disk == Disk::Full {
         std::future::poll_fn(|context| {

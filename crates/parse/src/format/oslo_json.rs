@@ -57,6 +57,11 @@ fn body(object: &Object<'_>) -> String {
 
 fn context(object: &Object<'_>) -> RawContext<'static> {
     let Some(Value::Object(context)) = object.get("context") else { return RawContext::default() };
+    context_of(context)
+}
+
+/// A context whose fields have the names that oslo.context gives them.
+pub(super) fn context_of(context: &Object<'_>) -> RawContext<'static> {
     let first = |keys: &[&str]| json::owned(json::first_text(context, keys));
     let request = first(&["request_id"]);
     let (user, project) = (first(&["user_id", "user"]), first(&["project_id", "project", "tenant"]));
@@ -86,7 +91,7 @@ fn mentions(object: &Object<'_>) -> Vec<Mention> {
     mentions
 }
 
-fn push_ids(mentions: &mut Vec<Mention>, kind: IdKind, text: &str) {
+pub(super) fn push_ids(mentions: &mut Vec<Mention>, kind: IdKind, text: &str) {
     scan_ids(text.as_bytes(), |found| {
         let kind = kind_by_shape(&found.id).unwrap_or(kind);
         if !mentions.iter().any(|known| known.id == found.id) {

@@ -60,7 +60,7 @@ impl Vocabulary {
     /// The one that the program was built with.
     pub(crate) fn built_in() -> &'static Self {
         static BUILT_IN: LazyLock<Vocabulary> = LazyLock::new(|| {
-            toml::from_str(include_str!("../../../../filters/notifications.toml"))
+            rmp_serde::from_slice(include_bytes!(concat!(env!("OUT_DIR"), "/notifications.msgpack")))
                 .expect("a test reads the built-in file")
         });
         &BUILT_IN

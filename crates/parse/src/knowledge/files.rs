@@ -1,22 +1,21 @@
 //! Filter files: where they come from, what may stand in them, and which entry wins.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use include_dir::{Dir, DirEntry, include_dir};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use toml::Spanned;
 
 use super::shipped::ShippedFields;
 use super::{access, daemons, ids, signatures};
 use crate::format::payload::Vocabulary;
 
-static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../filters");
+/// The program's own files, by their names: `build.rs` read them.
+static BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/filters.msgpack"));
 
 /// The words of notifications.
 const NOTIFICATIONS: &str = "notifications.toml";
@@ -33,19 +32,19 @@ pub enum FilterError {
 }
 
 /// A filter file as it is written. Every file may hold every kind of entry; the folders only keep order.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct FilterFile {
-    signature: Vec<Spanned<signatures::Entry>>,
-    service: Vec<Spanned<daemons::ServiceEntry>>,
-    daemon: Vec<Spanned<daemons::DaemonEntry>>,
-    layout: Vec<Spanned<daemons::LayoutEntry>>,
-    folder: Vec<Spanned<daemons::FolderEntry>>,
-    keyword: Vec<Spanned<ids::KeywordEntry>>,
-    url: Vec<Spanned<ids::UrlEntry>>,
-    message: Vec<Spanned<ids::MessageEntry>>,
-    action: Vec<Spanned<access::ActionEntry>>,
-    front_end: Vec<Spanned<access::FrontEndEntry>>,
+    signature: Vec<Placed<signatures::Entry>>,
+    service: Vec<Placed<daemons::ServiceEntry>>,
+    daemon: Vec<Placed<daemons::DaemonEntry>>,
+    layout: Vec<Placed<daemons::LayoutEntry>>,
+    folder: Vec<Placed<daemons::FolderEntry>>,
+    keyword: Vec<Placed<ids::KeywordEntry>>,
+    url: Vec<Placed<ids::UrlEntry>>,
+    message: Vec<Placed<ids::MessageEntry>>,
+    action: Vec<Placed<access::ActionEntry>>,
+    front_end: Vec<Placed<access::FrontEndEntry>>,
 }
 
 /// Everything that all files say, each entry once.
@@ -76,23 +75,43 @@ pub(super) trait Keyed {
 /// Where an entry stands.
 #[derive(Clone)]
 pub(super) struct Place {
-    file: Arc<FileText>,
-    offset: usize,
+    file: Arc<str>,
+    line: usize,
 }
 
+/// An entry as it was read.
 #[derive(Debug)]
-struct FileText {
-    name: String,
-    text: String,
+struct Placed<T> {
+    at: At,
+    entry: T,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum At {
+    /// In the text of a file.
+    Offset(usize),
+    /// In one that was built in.
+    Line(usize),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() {
+            let entry = Spanned::<T>::deserialize(from)?;
+            return Ok(Self { at: At::Offset(entry.span().start), entry: entry.into_inner() });
+        }
+        let (line, entry) = Deserialize::deserialize(from)?;
+        Ok(Self { at: At::Line(line), entry })
+    }
 }
 
 impl Place {
     pub(super) fn file(&self) -> &str {
-        &self.file.name
+        &self.file
     }
 
-    pub(super) fn line(&self) -> usize {
-        line_at(&self.file.text, self.offset)
+    pub(super) const fn line(&self) -> usize {
+        self.line
     }
 
     pub(super) fn broken(&self, what: impl Into<String>) -> FilterError {
@@ -154,14 +173,14 @@ impl Entries {
     /// The embedded files, then those of `overlay`.
     pub(super) fn read(overlay: Option<&Path>) -> Result<Self, FilterError> {
         let mut entries = Self::default();
-        for (name, text) in embedded_files() {
-            entries.add_file(0, name, text)?;
+        for (name, file) in built_in_files() {
+            entries.add_all(0, &name, file, "");
         }
         if let Some(folder) = overlay {
             for path in toml_files(folder)? {
                 let text = fs::read_to_string(&path)
                     .map_err(|source| FilterError::Read { path: path.clone(), source })?;
-                entries.add_file(1, path.display().to_string(), text)?;
+                entries.add_text(1, &path.display().to_string(), &text)?;
             }
         }
         Ok(entries)
@@ -170,13 +189,21 @@ impl Entries {
     /// One file and nothing else.
     pub(super) fn of_text(name: &str, text: &str) -> Result<Self, FilterError> {
         let mut entries = Self::default();
-        entries.add_file(0, name.to_owned(), text.to_owned())?;
+        entries.add_text(0, name, text)?;
         Ok(entries)
     }
 
-    fn add_file(&mut self, layer: usize, name: String, text: String) -> Result<(), FilterError> {
-        let file: FilterFile = parse(&name, &text)?;
-        let at = Arc::new(FileText { name, text });
+    fn add_text(&mut self, layer: usize, name: &str, text: &str) -> Result<(), FilterError> {
+        self.add_all(layer, name, parse(name, text)?, text);
+        Ok(())
+    }
+
+    fn add_all(&mut self, layer: usize, name: &str, file: FilterFile, text: &str) {
+        let at = |at: At| match at {
+            At::Offset(offset) => line_at(text, offset),
+            At::Line(line) => line,
+        };
+        let at = (Arc::from(name), &at as &dyn Fn(At) -> usize);
         let repeated = &mut self.repeated;
         add_all(&mut self.signatures, layer, &at, file.signature, repeated);
         add_all(&mut self.services, layer, &at, file.service, repeated);
@@ -188,7 +215,6 @@ impl Entries {
         add_all(&mut self.messages, layer, &at, file.message, repeated);
         add_all(&mut self.actions, layer, &at, file.action, repeated);
         add_all(&mut self.front_ends, layer, &at, file.front_end, repeated);
-        Ok(())
     }
 }
 
@@ -226,34 +252,18 @@ fn parse<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, FilterError> 
 fn add_all<T: Keyed>(
     entered: &mut Entered<T>,
     layer: usize,
-    file: &Arc<FileText>,
-    entries: Vec<Spanned<T>>,
+    (file, line): &(Arc<str>, &dyn Fn(At) -> usize),
+    entries: Vec<Placed<T>>,
     repeated: &mut Vec<(Place, String)>,
 ) {
-    for entry in entries {
-        let place = Place { file: Arc::clone(file), offset: entry.span().start };
-        entered.add(layer, place, entry.into_inner(), repeated);
+    for Placed { at, entry } in entries {
+        entered.add(layer, Place { file: Arc::clone(file), line: line(at) }, entry, repeated);
     }
 }
 
-/// Names and texts, in the order of their paths.
-fn embedded_files() -> Vec<(String, String)> {
-    fn walk(folder: &Dir<'_>, files: &mut Vec<(String, String)>) {
-        for entry in folder.entries() {
-            match entry {
-                DirEntry::Dir(inner) => walk(inner, files),
-                DirEntry::File(file) if holds_entries(file.path()) => {
-                    let text = file.contents_utf8().unwrap_or_default();
-                    files.push((format!("filters/{}", file.path().display()), text.to_owned()));
-                }
-                DirEntry::File(_) => {}
-            }
-        }
-    }
-    let mut files = Vec::new();
-    walk(&EMBEDDED, &mut files);
-    files.sort();
-    files
+/// In the order of their paths.
+fn built_in_files() -> BTreeMap<String, FilterFile> {
+    rmp_serde::from_slice(BUILT_IN).expect("a test reads the built-in files")
 }
 
 /// All `.toml` files below a folder, in the order of their paths.
@@ -375,10 +385,9 @@ mod tests {
     #[test]
     fn the_later_entry_of_a_key_wins_and_keeps_its_place() {
         let mut entered = Entered::<ids::UrlEntry>::default();
-        let file = Arc::new(FileText { name: "f".to_owned(), text: String::new() });
         let mut repeated = Vec::new();
         let mut add = |layer, text: &str| {
-            let place = Place { file: Arc::clone(&file), offset: 0 };
+            let place = Place { file: "f".into(), line: 1 };
             entered.add(layer, place, toml::from_str(text).unwrap(), &mut repeated);
         };
         add(0, "segments = ['a']\nkind = 'port'");
@@ -394,9 +403,8 @@ mod tests {
 
     #[test]
     fn all_files_of_the_folder_are_embedded() {
-        // The compiler notices changed files, but not new ones: `touch` this file then.
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../filters");
         let on_disk = toml_files(&folder).unwrap().len();
-        assert_eq!(embedded_files().len(), on_disk);
+        assert_eq!(built_in_files().len(), on_disk);
     }
 }

@@ -1,5 +1,7 @@
 //! A request as JSON, decoded a record at a time as well.
 
+use std::borrow::Cow;
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -29,8 +31,16 @@ struct ResourceLogs<'a> {
 
 #[derive(Deserialize)]
 struct ScopeLogs<'a> {
+    #[serde(borrow, default)]
+    scope: Option<Scope<'a>>,
     #[serde(borrow, default, rename = "logRecords")]
     log_records: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Scope<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
 }
 
 pub(super) fn read(text: &[u8], max_line: usize, intake: &mut Intake<'_>) -> Result<(), Refusal> {
@@ -44,6 +54,8 @@ pub(super) fn read(text: &[u8], max_line: usize, intake: &mut Intake<'_>) -> Res
         let resource: Option<Resource> = serde_json::from_str(resource).map_err(malformed)?;
         intake.resource(resource.unwrap_or_default());
         for scope_logs in resource_logs.scope_logs.into_iter().flatten() {
+            let name = scope_logs.scope.and_then(|scope| scope.name).unwrap_or_default();
+            intake.scope(&name);
             for record in scope_logs.log_records.into_iter().flatten() {
                 intake.record(log_record(record.get(), max_line).map_err(|error| error.to_string()))?;
             }

@@ -10,12 +10,15 @@ use prost::Message as _;
 use super::Intake;
 use super::record::MOST_RECORD;
 use crate::http::refusal::Refusal;
+use crate::http::wire::{part, parts};
 
 /// Numbers of fields.
 mod field {
     pub(super) const RESOURCE_LOGS: u64 = 1;
     pub(super) const RESOURCE: u64 = 1;
     pub(super) const SCOPE_LOGS: u64 = 2;
+    pub(super) const SCOPE: u64 = 1;
+    pub(super) const NAME: u64 = 1;
     pub(super) const LOG_RECORDS: u64 = 2;
     pub(super) const BODY: u64 = 5;
     pub(super) const ATTRIBUTES: u64 = 6;
@@ -27,7 +30,11 @@ pub(super) fn read(text: &[u8], max_line: usize, intake: &mut Intake<'_>) -> Res
         let resource_logs = resource_logs?;
         intake.resource(resource(resource_logs)?);
         for scope_logs in parts(resource_logs, field::SCOPE_LOGS) {
-            for record in parts(scope_logs?, field::LOG_RECORDS) {
+            let scope_logs = scope_logs?;
+            let scope = part(scope_logs, field::SCOPE)?.unwrap_or_default();
+            let name = part(scope, field::NAME)?.unwrap_or_default();
+            intake.scope(&String::from_utf8_lossy(name));
+            for record in parts(scope_logs, field::LOG_RECORDS) {
                 intake.record(log_record(record?, max_line))?;
             }
         }
@@ -72,61 +79,4 @@ fn huge(bytes: &[u8], max_line: usize) -> Result<LogRecord, Refusal> {
         record.attributes.extend(attribute.ok());
     }
     Ok(record)
-}
-
-/// The values of one field of a message, which are messages or texts themselves.
-fn parts(message: &[u8], field: u64) -> impl Iterator<Item = Result<&[u8], Refusal>> {
-    let mut rest = message;
-    let mut broken = false;
-    std::iter::from_fn(move || {
-        while !rest.is_empty() && !broken {
-            let Some(Field { number, value, after }) = next(rest) else {
-                broken = true;
-                return Some(Err(Refusal::Malformed("the body is no protobuf of OTLP".to_owned())));
-            };
-            rest = after;
-            if number == field
-                && let Some(value) = value
-            {
-                return Some(Ok(value));
-            }
-        }
-        None
-    })
-}
-
-struct Field<'a> {
-    number: u64,
-    /// When it says how long it is.
-    value: Option<&'a [u8]>,
-    after: &'a [u8],
-}
-
-fn next(bytes: &[u8]) -> Option<Field<'_>> {
-    let (key, rest) = varint(bytes)?;
-    let (number, wire_type) = (key >> 3, key & 7);
-    let (value, after) = match wire_type {
-        0 => (None, varint(rest)?.1),
-        1 => (None, rest.get(8..)?),
-        5 => (None, rest.get(4..)?),
-        2 => {
-            let (length, rest) = varint(rest)?;
-            let (value, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            (Some(value), after)
-        }
-        // Groups were never part of OTLP.
-        _ => return None,
-    };
-    Some(Field { number, value, after })
-}
-
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut number = 0u64;
-    for (index, byte) in bytes.iter().enumerate().take(10) {
-        number |= u64::from(byte & 0x7f).checked_shl(7 * u32::try_from(index).ok()?)?;
-        if byte & 0x80 == 0 {
-            return Some((number, bytes.get(index + 1..)?));
-        }
-    }
-    None
 }

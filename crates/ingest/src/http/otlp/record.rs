@@ -20,6 +20,8 @@ pub(super) const MOST_RECORD: usize = 256 << 10;
 #[derive(Default)]
 pub(super) struct Sender {
     pub(super) source: Source,
+    /// The logger of the records to come.
+    pub(super) scope: String,
     attributes: Arc<Map<String, Value>>,
 }
 
@@ -33,7 +35,7 @@ impl Sender {
             service: text("service.namespace"),
             daemon: text("service.name"),
         };
-        Self { source, attributes: Arc::new(attributes) }
+        Self { source, scope: String::new(), attributes: Arc::new(attributes) }
     }
 }
 
@@ -53,6 +55,7 @@ pub(super) fn from_otlp(record: LogRecord, sender: &Sender) -> Record {
         },
         severity: Severity { number: record.severity_number, text: record.severity_text },
         body,
+        scope: sender.scope.clone(),
         attributes: map(record.attributes),
         resource: Arc::clone(&sender.attributes),
         trace_id: hex(&record.trace_id),

@@ -1,3 +1,5 @@
+//! Who we are, and whose clients we believe.
+
 use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
@@ -5,11 +7,12 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use super::{DoorError, TlsSettings};
+use crate::DoorError;
+use crate::http::TlsSettings;
 use crate::pem::{PemError, certificates, private_key};
 
 /// Reads the files.
-pub(super) fn acceptor(tls: &TlsSettings) -> Result<TlsAcceptor, DoorError> {
+pub(crate) fn acceptor(tls: &TlsSettings) -> Result<TlsAcceptor, DoorError> {
     let refused = |source| DoorError::TlsSettings { source };
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
