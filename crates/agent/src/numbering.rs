@@ -149,6 +149,7 @@ mod tests {
             earlier_hash: 5,
             file: None,
             written: None,
+            since: None,
         };
         Place::File { text, continues, checkpoint }
     }
