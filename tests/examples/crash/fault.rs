@@ -172,7 +172,7 @@ fn tear_file(path: &Path, length: u64, random: &mut Random) -> Result<()> {
         }
         _ => {
             file.seek(SeekFrom::Start(at))?;
-            let noise: Vec<u8> = (at..length).map(|_| random.next().to_le_bytes()[0]).collect();
+            let noise: Vec<u8> = (at..length).map(|_| random.number().to_le_bytes()[0]).collect();
             file.write_all(&noise)?;
         }
     }

@@ -313,7 +313,7 @@ impl Run<'_> {
         let usual = self.harness.import_speed.time_for(truth.bytes());
         let import = |run: &mut Self, fault: Fault| {
             let mut command = fault.command(&run.harness.binary, &run.calls());
-            product::import(&mut command, &store, &logs, run.random.next());
+            product::import(&mut command, &store, &logs, run.random.number());
             command
         };
         if self.random.one_in(2) {
@@ -408,7 +408,7 @@ impl Run<'_> {
     }
 
     fn settle(&mut self, account: impl FnOnce(&mut Random) -> Result<account::Account>) -> Result<()> {
-        let mut random = Random::new(self.random.next());
+        let mut random = Random::new(self.random.number());
         let account = account(&mut random)?;
         self.tally.lost += account.lost.len() as u64;
         self.tally.duplicated += account.duplicated;
@@ -417,7 +417,7 @@ impl Run<'_> {
     }
 
     fn writer_arguments(&mut self, command: &mut Command, store: &Path, wait: bool) {
-        let numbers = [self.seed, self.random.next()].map(|number| number.to_string());
+        let numbers = [self.seed, self.random.number()].map(|number| number.to_string());
         command.arg("writer").arg(store).arg(&self.harness.cloud).args(numbers);
         command.arg(if wait { "wait" } else { "go" });
     }

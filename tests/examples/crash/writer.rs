@@ -90,7 +90,7 @@ fn commit(writer: &mut Writer, texts: &[Text<'_>], random: &mut Random) -> Resul
     let begun = texts.iter().filter_map(|text| Some((text.source?, text.done)));
     let checkpoints = begun.map(|(source, done)| Checkpoint { source, state: done.to_bytes() }).collect();
     if random.one_in(2) {
-        let (key, value) = (random.below(500).to_le_bytes(), random.next().to_le_bytes());
+        let (key, value) = (random.below(500).to_le_bytes(), random.number().to_le_bytes());
         writer.put_summaries(vec![(key.to_vec(), value.to_vec())]);
     }
     // Most go on beside the writing, and the next waits for them.

@@ -29,7 +29,7 @@ pub(crate) fn line(key: Key, random: &mut Random) -> Vec<u8> {
     let mut line = text.into_bytes();
     if random.one_in(20) {
         // In some other encoding.
-        line.extend((0..random.size(1, 9)).map(|_| 0x80 | random.next().to_le_bytes()[0]));
+        line.extend((0..random.size(1, 9)).map(|_| 0x80 | random.number().to_le_bytes()[0]));
     }
     line
 }
@@ -46,7 +46,7 @@ fn header(key: Key, random: &mut Random) -> String {
     let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
     let (level, logger) = (random.pick(&LEVELS), random.pick(&LOGGERS));
     let milliseconds = random.below(1000);
-    let request = random.next();
+    let request = random.number();
     format!(
         "2026-11-21 {hour:02}:{minute:02}:{second:02}.{milliseconds:03} 18277 {level} {logger} \
          [None req-{:08x}-2fbb-4a2a-a0ac-5ae7c0bb5be2 40c2 907a - - default default]",

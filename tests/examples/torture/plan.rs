@@ -8,6 +8,8 @@ use culprit_tests::random::Random;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) agents: usize,
+    /// Their buffers are soon full, so that they have to wait.
+    pub(crate) small_buffers: bool,
     /// Notifications are published, and read by `up`.
     pub(crate) notifies: bool,
     /// On which host each writer is: 0 is that of `up`.
@@ -57,8 +59,15 @@ impl Plan {
         let most = if hosts.is_empty() { 0 } else { random.size(hosts.len().min(4), 5) };
         let writers = hosts.iter().cycle().take(most).copied().collect();
         let steps = random.size(15, 50);
-        let mut plan =
-            Self { agents, notifies, writers, steps, blows: Vec::new(), looks_again: random.one_in(3) };
+        let mut plan = Self {
+            agents,
+            small_buffers: random.one_in(4),
+            notifies,
+            writers,
+            steps,
+            blows: Vec::new(),
+            looks_again: random.one_in(3),
+        };
         for _ in 0..random.size(1, 6) {
             let after = Duration::from_millis(random.below(LASTING));
             plan.add_blow(after, &mut random, disks);

@@ -130,7 +130,7 @@ impl<'a> Publisher<'a> {
     fn notification(&mut self, number: u64) -> Vec<u8> {
         let key = Key { writer: self.writer, number };
         let message = json!({
-            "message_id": format!("{:016x}-{}", self.random.next(), key.written()),
+            "message_id": format!("{:016x}-{}", self.random.number(), key.written()),
             "publisher_id": "compute.compute-04",
             "event_type": "compute.instance.update",
             "priority": "INFO",

@@ -133,13 +133,11 @@ impl<'a> Run<'a> {
         arguments.extend([format!("http://127.0.0.1:{port}").into(), "--buffer".into()]);
         arguments.extend([self.disk(number).join("buffer").into(), "--host".into()]);
         arguments.extend([format!("compute-{number}").into(), self.pattern(number)]);
-        Service::new(
-            &format!("agent-{number}"),
-            Kind::Agent,
-            self.around.binary,
-            arguments,
-            self.around.folder,
-        )
+        if self.plan.small_buffers {
+            arguments.extend(["--buffer-bytes".into(), "50K".into()]);
+        }
+        let name = format!("agent-{number}");
+        Service::new(&name, Kind::Agent, self.around.binary, arguments, self.around.folder)
     }
 
     fn publisher(&self) -> Result<Publisher<'a>> {
