@@ -1,6 +1,8 @@
 //! A large cloud's worth of lines, for minutes: does `culprit up` keep up, in how much memory, and how soon is a line found
 //! that comes by way of an agent?
 
+#![expect(clippy::print_stdout, reason = "a program that talks to a developer")]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -45,7 +47,7 @@ fn main() -> Result<()> {
     let agent = start_agent(&session, scratch, &address);
     let over = Arc::new(AtomicBool::new(false));
     let probes = thread::spawn({
-        let (scratch, store, over) = (scratch.to_owned(), session.store.clone(), Arc::clone(&over));
+        let (scratch, store, over) = (scratch.to_owned(), session.store, Arc::clone(&over));
         move || probe(&scratch, &store, &over)
     });
 

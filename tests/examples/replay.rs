@@ -1,6 +1,8 @@
 //! Writes a recorded cloud's logs anew, line after line as they once came but faster, while `culprit up` follows them:
 //! how soon is each failure told, and does the store then answer like one that was imported?
 
+#![expect(clippy::print_stdout, reason = "a program that talks to a developer")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::fs::{self, File, OpenOptions};

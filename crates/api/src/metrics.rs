@@ -112,7 +112,7 @@ fn of_doors(
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let (mut requests, mut refused, mut records, mut refused_records) = Default::default();
     let count = |values: &mut Vec<(Labels<'static>, u64)>, door, counter| {
-        values.push((vec![("door", door)], load(counter)))
+        values.push((vec![("door", door)], load(counter)));
     };
     if let Some(doors) = doors {
         for (door, counts) in [("otlp", &doors.otlp), ("bulk", &doors.bulk), ("loki", &doors.loki)] {
