@@ -1,6 +1,6 @@
 //! Fluentd's forward protocol, which Fluentd, Fluent Bit, the Docker driver and the libraries of many languages speak.
 //!
-//! [`Forward`] listens. A message ([`message`]) is taken when it is whole, and acknowledged, when its sender asks for
+//! [`Forward`] listens. A message (`message`) is taken when it is whole, and acknowledged, when its sender asks for
 //! that, after the commit that holds it. The protocol knows no refusal: a connection that sends what cannot be taken is
 //! closed, and sends what was not acknowledged again.
 

@@ -1,8 +1,8 @@
 //! Open doors: other shippers' protocols over HTTP, at one address with whatever else is served there.
 //!
-//! [`Doors`] listens; [`guard`] asks for the token, [`body`] takes what was sent
-//! within its bounds. Each protocol has a file of its own: what it sends becomes [`crate::shipped`] records, and its
-//! answer is given when these are durable ([`crate::inlet`]).
+//! [`Doors`] listens; `guard` asks for the token, `body` takes what was sent
+//! within its bounds. Each protocol has a file of its own: what it sends becomes `shipped` records, and its
+//! answer is given when these are durable (`inlet`).
 //!
 //! Invariant: what a door refuses it refuses in its protocol's own words, and nothing of it is kept.
 
