@@ -62,10 +62,17 @@ impl Garbage {
     }
 }
 
+impl Garbage {
+    /// Waits for what is being removed.
+    pub(crate) fn wait(&mut self) {
+        drop(self.removing.take().map(JoinHandle::join));
+    }
+}
+
 /// Nobody else may write to the store before.
 impl Drop for Garbage {
     fn drop(&mut self) {
-        drop(self.removing.take().map(JoinHandle::join));
+        self.wait();
     }
 }
 

@@ -252,7 +252,10 @@ impl Writer {
             self.garbage.folders.push(segment::folder(&self.store, segment.number));
         }
         self.changed |= !dropped.is_empty();
+        self.garbage.wait();
         self.commit(Vec::new())?;
+        // Whoever asked for room has it now.
+        self.garbage.wait();
         Ok(report)
     }
 
