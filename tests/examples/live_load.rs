@@ -90,7 +90,8 @@ fn main() -> Result<()> {
 /// All files below a folder, to be written to another.
 fn sources(corpus: &Path, logs: &Path) -> Result<(Vec<Source>, f64)> {
     let (mut sources, mut folders) = (Vec::new(), vec![corpus.to_owned()]);
-    let (mut sample, mut lines) = (0, 0);
+    // Large files have longer lines than small ones.
+    let (mut bytes, mut lines) = (0.0, 0.0);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -102,14 +103,15 @@ fn sources(corpus: &Path, logs: &Path) -> Result<(Vec<Source>, f64)> {
             fs::create_dir_all(to.parent().context("it lies below")?)?;
             let mut head = vec![0; 1 << 16];
             let length = File::open(&path)?.read(&mut head)?;
-            sample += length;
-            lines += head[..length].iter().filter(|byte| **byte == b'\n').count();
+            let ends = head[..length].iter().filter(|byte| **byte == b'\n').count();
             let to = OpenOptions::new().create(true).append(true).open(to)?;
             let size = path.metadata()?.len();
+            bytes += size as f64;
+            lines += size as f64 * ends as f64 / length.max(1) as f64;
             sources.push(Source { from: File::open(path)?, to, size, written: 0, rest: Vec::new() });
         }
     }
-    Ok((sources, sample as f64 / lines as f64))
+    Ok((sources, bytes / lines))
 }
 
 impl Source {
