@@ -14,6 +14,12 @@ pub(crate) fn command(line: &[&str]) -> Command {
     command
 }
 
+/// A program among the examples of the end-to-end tests, to which its arguments are to be added.
+pub(crate) fn example(name: &str) -> Command {
+    let run = ["cargo", "run", "--quiet", "--profile", "checked", "--locked"];
+    command(&[&run[..], &["--package", "culprit-tests", "--example", name, "--"]].concat())
+}
+
 /// Whether the program is there and says that all is well.
 pub(crate) fn works(line: &[&str]) -> bool {
     let status = command(line).stdout(Stdio::null()).stderr(Stdio::null()).status();

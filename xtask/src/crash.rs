@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use culprit_tests::binary::{checked_binary, project_root};
 use culprit_tests::corpus;
 
-use crate::command::{command, run_watched};
+use crate::command::{example, run_watched};
 use crate::options::Options;
 use crate::setup;
 
@@ -44,9 +44,7 @@ pub(crate) fn crash(runs: u64, seed: u64) -> Result<()> {
     let scratch = project_root().join("target/crash");
     let cloud = corpus::unpack(&corpus::archive(), &scratch)?;
     let binary = checked_binary()?;
-    let example = ["cargo", "run", "--quiet", "--profile", "checked", "--locked"];
-    let mut harness =
-        command(&[&example[..], &["--package", "culprit-tests", "--example", "crash", "--"]].concat());
+    let mut harness = example("crash");
     harness
         .arg(cloud)
         .arg(binary)

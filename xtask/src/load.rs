@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use culprit_tests::binary::release_binary;
 
-use crate::command::{command, run_watched};
+use crate::command::{example, run_watched};
 use crate::options::Options;
 
 pub(crate) const HELP: &str = "\
@@ -28,9 +28,7 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
     options.finish()?;
     let corpus = corpus.context("name a folder that `cargo xtask gen-logs` wrote")?;
     let scratch = tempfile::tempdir()?;
-    let example = ["cargo", "run", "--quiet", "--profile", "checked", "--locked"];
-    let mut load =
-        command(&[&example[..], &["--package", "culprit-tests", "--example", "live_load", "--"]].concat());
+    let mut load = example("live_load");
     load.arg(release_binary()?).arg(corpus.canonicalize()?).arg(scratch.path());
     load.args([rate, seconds].map(|number| number.to_string()));
     ensure!(run_watched(load, |_| ())?, "see above");

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use culprit_tests::binary::release_binary;
 use culprit_tests::corpus;
 
-use crate::command::{command, run_watched};
+use crate::command::{example, run_watched};
 use crate::options::Options;
 
 pub(crate) const HELP: &str = "\
@@ -31,9 +31,7 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
         None => corpus::unpack(&corpus::archive(), scratch.path())?,
     };
     let binary = release_binary()?;
-    let example = ["cargo", "run", "--quiet", "--profile", "checked", "--locked"];
-    let mut replay =
-        command(&[&example[..], &["--package", "culprit-tests", "--example", "replay", "--"]].concat());
+    let mut replay = example("replay");
     replay.arg(cloud).arg(binary).arg(scratch.path().join("replay")).arg(speed.to_string());
     ensure!(run_watched(replay, |_| ())?, "see above");
     Ok(())

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use culprit_tests::binary::{checked_binary, project_root};
 
-use crate::command::{command, run_watched};
+use crate::command::{example, run_watched};
 use crate::options::Options;
 use crate::setup;
 
@@ -44,9 +44,7 @@ pub(crate) fn run(mut options: Options) -> Result<()> {
 pub(crate) fn torture(runs: u64, seed: u64) -> Result<()> {
     setup::install_missing()?;
     let binary = checked_binary()?;
-    let example = ["cargo", "run", "--quiet", "--profile", "checked", "--locked"];
-    let mut harness =
-        command(&[&example[..], &["--package", "culprit-tests", "--example", "torture", "--"]].concat());
+    let mut harness = example("torture");
     harness
         .arg(binary)
         .args([runs, seed].map(|number| number.to_string()))
