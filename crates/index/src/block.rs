@@ -438,3 +438,65 @@ pub(crate) fn intern(name: &str) -> &'static str {
     names.insert(name);
     name
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const IDS: [&str; 4] = [
+        "0679010f-c12e-4d7d-a1f6-9c887eb0e4f8",
+        "abcdefab-cdef-4abc-abcd-efabcdefabcd",
+        "tap2c99782f-4f",
+        "fa:16:3e:aa:bb:cc",
+    ];
+
+    /// An id as programs write it, and what only looks like it.
+    fn written() -> impl Strategy<Value = String> {
+        let id = prop::sample::select(IDS.to_vec());
+        (id, 0..5_u8).prop_map(|(id, spelling)| match spelling {
+            0 => id.to_owned(),
+            1 => id.to_ascii_uppercase(),
+            2 => format!("req-{id}"),
+            3 => id.replace('-', ""),
+            _ => id.get(2..).unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn line() -> impl Strategy<Value = (Vec<String>, Option<i64>)> {
+        (
+            prop::collection::vec(prop_oneof![written(), "[a-f0-9: -]{0,12}"], 0..4),
+            prop::option::of(0..50_i64),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_is_found_in_every_spelling_and_only_in_the_time_that_is_asked_for(
+            lines in prop::collection::vec(line(), 1..40),
+            (start, length) in (0..50_i64, 0..50_i64),
+        ) {
+            let mut draft = Draft::default();
+            for (number, (words, time)) in (1..).zip(&lines) {
+                let line = Line { number, text: words.join(" ").into_bytes() };
+                let timestamp = time.map(Timestamp::from_nanos);
+                draft.push(&line, &Annotation { timestamp, ..Annotation::default() });
+            }
+            let (start, end) = (Timestamp::from_nanos(start), Timestamp::from_nanos(start + length));
+            for range in [TimeRange::ALL, TimeRange { start, end }] {
+                let block = Block::of_draft(&draft);
+                let in_range = |row: &usize| draft.rows.annotations[*row].timestamp.is_none_or(|time| range.contains(time));
+                // The last looks find their answer in the list of all ids.
+                for _ in 0..40 {
+                    for id in IDS {
+                        let id = Id::parse(id).expect("it is one");
+                        let expected: Vec<usize> =
+                            (0..lines.len()).filter(in_range).filter(|row| block.names(*row, &id)).collect();
+                        prop_assert_eq!(block.rows_with(&id, range), expected);
+                    }
+                }
+            }
+        }
+    }
+}
