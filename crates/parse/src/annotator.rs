@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use model::{Annotation, Defect, Line, Severity, Timestamp};
+use model::{Annotation, Defect, Id, Line, Severity, Timestamp};
 
 use crate::clock::{Clock, Zone};
 use crate::format::Format;
@@ -25,6 +25,7 @@ pub struct Annotator {
     previous: Option<Previous>,
     message_start: Option<usize>,
     names_request: bool,
+    complains_of: Option<Id>,
 }
 
 /// The line before.
@@ -50,6 +51,7 @@ impl Annotator {
             previous: None,
             message_start: None,
             names_request: false,
+            complains_of: None,
         }
     }
 
@@ -68,6 +70,8 @@ impl Annotator {
         let (format, header) = self.recognise(&text);
         self.message_start = may_tell(&header).then(|| message_start(&header, &line.text));
         self.names_request = header.context.names_request();
+        let complains = self.names_request && header.severity >= Severity::Error;
+        self.complains_of = complains.then(|| header.context.root()).flatten();
         let timestamp = self.clock.resolve(header.stamp);
         let mut defect =
             text_defect(matches!(text, Cow::Owned(_))).or_else(|| stamp_defect(header.stamp, timestamp));
@@ -108,6 +112,12 @@ impl Annotator {
     #[must_use]
     pub const fn names_request(&self) -> bool {
         self.names_request
+    }
+
+    /// The request that the line that was annotated last belongs to, when it is an error.
+    #[must_use]
+    pub const fn complains_of(&self) -> Option<&Id> {
+        self.complains_of.as_ref()
     }
 
     /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use model::{Exchange, Mention, Notification, Severity};
+use model::{Exchange, Id, Mention, Notification, Severity};
 
 /// What a format reads out of one line. Borrowed where the text stands in the line as it is.
 #[derive(Debug, Default, PartialEq)]
@@ -72,6 +72,11 @@ impl RawContext<'_> {
             Some(_) => self.identity,
             None => self.global.is_some(),
         }
+    }
+
+    /// The request that a user made: services hand its id on as the global one.
+    pub(crate) fn root(&self) -> Option<Id> {
+        self.global.as_deref().or(self.request.as_deref()).and_then(Id::parse)
     }
 }
 

@@ -21,7 +21,7 @@ const MOST_JUDGED: usize = 256;
 pub(crate) struct Judging {
     work: Option<Work>,
     /// Since the last round was begun, and when.
-    heard: Vec<(Id, Opening, Duration)>,
+    heard: Vec<(Id, Option<Opening>, Duration)>,
     watched: usize,
 }
 
@@ -44,8 +44,8 @@ impl Judging {
         Self { watched: judge.watched.len(), work: Some(Work::Resting(Box::new(judge))), heard: Vec::new() }
     }
 
-    /// A line shows the request to be worth judging.
-    pub(crate) fn hear(&mut self, request: Id, opening: Opening, now: Duration) {
+    /// A line shows the request to be worth judging, or tells of trouble in it.
+    pub(crate) fn hear(&mut self, request: Id, opening: Option<Opening>, now: Duration) {
         self.heard.push((request, opening, now));
     }
 
@@ -65,7 +65,10 @@ impl Judging {
         self.work = match self.work.take() {
             Some(Work::Resting(mut judge)) => {
                 for (request, opening, at) in self.heard.drain(..) {
-                    judge.watched.hear(request, opening, at);
+                    match opening {
+                        Some(opening) => judge.watched.hear(request, opening, at),
+                        None => judge.watched.hear_again(&request, at),
+                    }
                 }
                 Some(Work::Running(std::thread::spawn(move || {
                     let findings = judge.judge_due(fresh, now);

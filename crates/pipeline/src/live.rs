@@ -14,7 +14,7 @@ use model::{Annotation, Line, Source, State};
 use parse::{Annotator, Knowledge};
 
 use crate::error::LiveError;
-use crate::first_look::{FirstLook, Text, locate, notes_of};
+use crate::first_look::{FirstLook, Heard, Text, locate, notes_of};
 use crate::judge::learned;
 use crate::judging::{Findings, Judge, Judging};
 use crate::options::{Keep, LiveOptions, Place};
@@ -215,10 +215,13 @@ impl<'a> Live<'a> {
         self.uncommitted += bytes;
         self.checkpoints.insert(text.id, state);
         self.receipts.push(receipt);
-        let opened = self.look.take_opened();
+        let Heard { opened, complained } = self.look.take_heard();
         self.writer.put_summaries(notes_of(&opened));
         for (request, opening) in opened {
-            self.judging.hear(request, opening, now);
+            self.judging.hear(request, Some(opening), now);
+        }
+        for request in complained {
+            self.judging.hear(request, None, now);
         }
         if self.uncommitted >= self.options.sizes.commit_bytes { self.commit(now) } else { Ok(()) }
     }

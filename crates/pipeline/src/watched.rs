@@ -14,10 +14,10 @@ use model::{Id, Outcome, State, Summary};
 
 /// Lines of the same second come from several files.
 const SETTLE: Duration = Duration::from_millis(1000);
-/// A request that was heard of lately may end at any time, one that is silent waits for something.
-const LATELY: Duration = Duration::from_secs(60);
+/// A request that was heard of lately may end at any time, one that is silent waits for something: it is looked at again
+/// after a quarter of the time for which nothing was heard of it, within these bounds. Errors are heard of.
 const EVERY: Duration = Duration::from_millis(2500);
-const SELDOM: Duration = Duration::from_secs(15);
+const SELDOM: Duration = Duration::from_secs(60);
 /// Late lines may tell more of a failure: for so long, and looked for so often.
 const AMENDED: Duration = Duration::from_secs(20);
 const AMENDED_EVERY: Duration = Duration::from_secs(10);
@@ -110,6 +110,15 @@ impl Watched {
         }
     }
 
+    /// A line tells of trouble in a request that may be watched.
+    pub(crate) fn hear_again(&mut self, request: &Id, now: Duration) {
+        let Some(watch) = self.requests.get_mut(request) else { return };
+        self.due.remove(&(watch.due, request.clone()));
+        watch.heard = now;
+        watch.due = watch.due.min(now + SETTLE);
+        self.due.insert((watch.due, request.clone()));
+    }
+
     pub(crate) fn is_due(&self, now: Duration) -> bool {
         self.due.first().is_some_and(|(due, _)| *due <= now)
     }
@@ -160,8 +169,7 @@ impl Watched {
             let pause = match state {
                 _ if same.is_none() => SETTLE,
                 State::Settled => AMENDED_EVERY,
-                _ if now.saturating_sub(watch.heard) < LATELY => EVERY,
-                _ => SELDOM,
+                _ => (now.saturating_sub(watch.heard) / 4).clamp(EVERY, SELDOM),
             };
             watch.due = now + pause;
             self.due.insert((watch.due, request.clone()));
@@ -239,7 +247,7 @@ mod tests {
         check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
         check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[5500], true);
         // One that does not end is told when it is stuck.
-        check(&[(Unfinished, 2); 160], &[1_802_000], false);
+        check(&[(Unfinished, 2); 160], &[1_844_000], false);
         // Late lines may tell more for twenty seconds.
         check(&[(Failed, 3); 10], &[2000], false);
     }
@@ -251,5 +259,21 @@ mod tests {
             watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::from_secs(second));
         }
         assert_eq!(watched.take_due(Duration::from_secs(2), 10), [request()]);
+    }
+
+    #[test]
+    fn trouble_in_a_silent_request_is_looked_at_soon() {
+        let mut watched = Watched::new(StuckRule::default());
+        watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::ZERO);
+        let mut now = Duration::ZERO;
+        while now < Duration::from_secs(600) {
+            now += Duration::from_secs(1);
+            for due in watched.take_due(now, 10) {
+                watched.judged(&due, &case(Outcome::Unfinished, 1), now);
+            }
+        }
+        watched.hear_again(&request(), now);
+        assert_eq!(watched.take_due(now, 10), []);
+        assert_eq!(watched.take_due(now + SETTLE, 10), [request()]);
     }
 }
