@@ -277,6 +277,26 @@ impl Text {
         half.as_ref().map_or_else(whole, |half| half.mark)
     }
 
+    /// How long the file is right now, which may have been copied and truncated since the last look; `None` when it
+    /// does not hold any more what was handed over of it.
+    pub(super) fn length_if_still_there(&self) -> io::Result<Option<u64>> {
+        let opened;
+        let file = match &self.file {
+            Some(file) => file,
+            None => match File::open(&self.lies_at) {
+                Ok(file) => {
+                    opened = file;
+                    &opened
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        let metadata = file.metadata()?;
+        let is_it = (metadata.dev(), metadata.ino()) == self.file_id;
+        Ok((is_it && holds(file, metadata.len(), self.mark())?).then_some(metadata.len()))
+    }
+
     /// The beginning of what was handed over.
     pub(super) fn header(&self) -> &[u8] {
         self.place.half.as_ref().map_or(&self.header, |half| &half.header)

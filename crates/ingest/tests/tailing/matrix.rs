@@ -144,6 +144,23 @@ fn a_hole_of_megabytes_before_the_first_line() {
 }
 
 #[test]
+fn a_copy_is_known_although_its_original_holds_something_else_by_now() {
+    let mut site = Site::new();
+    site.append("a.log", "1\n");
+    site.step();
+    site.append("a.log", "2\n");
+    site.copy_truncate("a.log", "a.log.2");
+    site.rename("a.log", "a.log.1");
+    site.append("a.log.1", "3\n");
+    site.append("a.log", "4\n");
+    // Nobody reads, so that nobody sees that the original does not go on with what was read of it.
+    (0..5).for_each(|_| site.look());
+    site.wait(5);
+    site.expect("1 2 3 4");
+    assert_eq!(site.texts(), 3);
+}
+
+#[test]
 fn copytruncate_across_restart() {
     for patterns in [["*.log"], ["*.log*"]] {
         let mut site = Site::with(&patterns, |_| {});
