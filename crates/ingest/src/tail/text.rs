@@ -227,6 +227,10 @@ impl Text {
 
     /// The last line, although its end is not there.
     pub(super) fn read_half(&mut self, buffer: &mut Vec<u8>) -> io::Result<Progress> {
+        // Since it was seen, the text may have gone on in a copy, where nothing was read yet.
+        if !self.has_half() {
+            return Ok(Progress::NoLines);
+        }
         let length = usize::try_from(self.place.unended).unwrap_or(usize::MAX);
         self.fill(buffer, length)?;
         let Some(text) = buffer.strip_prefix(self.tail.as_slice()) else { return Ok(Progress::Rewritten) };

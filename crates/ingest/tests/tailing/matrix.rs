@@ -161,6 +161,19 @@ fn a_copy_is_known_although_its_original_holds_something_else_by_now() {
 }
 
 #[test]
+fn a_half_line_that_is_ended_copied_and_truncated_before_it_is_read() {
+    let mut site = Site::new();
+    site.append("a.log", "1\nha");
+    site.step();
+    // It is due by now, and nobody reads.
+    (0..6).for_each(|_| site.look());
+    site.append("a.log", "lf\n");
+    site.copy_truncate("a.log", "a.log.1");
+    site.step();
+    site.expect("1 half");
+}
+
+#[test]
 fn copytruncate_across_restart() {
     for patterns in [["*.log"], ["*.log*"]] {
         let mut site = Site::with(&patterns, |_| {});
