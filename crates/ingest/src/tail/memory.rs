@@ -141,7 +141,7 @@ impl Stranger<'_> {
             return Ok(if moved { Identity::Instead(text.id) } else { Identity::New });
         }
         if same {
-            return Ok(match text.length_if_still_there()? {
+            return Ok(match text.length_if_still_there(self.file, self.length)? {
                 // The original was truncated, and may have been renamed and written to since.
                 None => Identity::Copied(text.id),
                 // A copy is no longer than what it is a copy of.

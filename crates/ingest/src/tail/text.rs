@@ -282,8 +282,8 @@ impl Text {
     }
 
     /// How long the file is right now, which may have been copied and truncated since the last look; `None` when it
-    /// does not hold any more what was handed over of it.
-    pub(super) fn length_if_still_there(&self) -> io::Result<Option<u64>> {
+    /// does not hold any more what was handed over of it, or goes on otherwise than its copy.
+    pub(super) fn length_if_still_there(&self, copy: &File, copied: u64) -> io::Result<Option<u64>> {
         let opened;
         let file = match &self.file {
             Some(file) => file,
@@ -297,8 +297,10 @@ impl Text {
             },
         };
         let metadata = file.metadata()?;
-        let is_it = (metadata.dev(), metadata.ino()) == self.file_id;
-        Ok((is_it && holds(file, metadata.len(), self.mark())?).then_some(metadata.len()))
+        let (is_it, length) = ((metadata.dev(), metadata.ino()) == self.file_id, metadata.len());
+        let still =
+            is_it && holds(file, length, self.mark())? && (length < copied || end_alike(file, copy, copied)?);
+        Ok(still.then_some(length))
     }
 
     /// The beginning of what was handed over.
@@ -416,6 +418,16 @@ pub(super) fn holds(file: &File, length: u64, mark: Mark) -> io::Result<bool> {
     let mut hash = TextHash::restarted(mark.earlier_hash);
     hash.update(&read_range(file, TextHash::restart(mark.offset), mark.offset)?);
     Ok(hash.digest() == mark.hash)
+}
+
+/// Whether both hold the same before that place, as far as their last bytes tell.
+fn end_alike(file: &File, copy: &File, end: u64) -> io::Result<bool> {
+    let from = end.saturating_sub(TAIL as u64);
+    let (text, mut copied) = (read_range(file, from, end)?, read_range(copy, from, end)?);
+    // While a copy is being made, there may be room for what is yet to come.
+    let written = copied.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    copied.truncate(written);
+    Ok(text.starts_with(&copied))
 }
 
 /// The hash of what comes before the last, half line.
