@@ -2,7 +2,6 @@
 //! would wait for ever.
 
 mod bulk;
-mod certificates;
 mod client;
 mod clients;
 mod forward;
