@@ -7,6 +7,7 @@ mod clients;
 mod forward;
 mod loki;
 mod mutations;
+mod mutual_tls;
 mod otlp;
 mod serving;
 mod site;
