@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use pipeline::{
-    AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, FieldNames,
-    ForwardSettings, Http, IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule,
-    SyslogSettings, TailSettings, Take, TlsSettings, Token,
+    AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, ForwardSettings, Http,
+    IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule, SyslogSettings, TailSettings,
+    Take, TlsSettings, Token,
 };
 use tokio::sync::watch;
 
@@ -145,7 +145,7 @@ fn http(
     status: &watch::Sender<Status>,
 ) -> Result<Option<Http>, Failure> {
     let Some(address) = hear.listen.or(config.listen.http) else { return Ok(None) };
-    let mut doors = DoorSettings::new(address, ShippedSettings::new(field_names(knowledge)));
+    let mut doors = DoorSettings::new(address, ShippedSettings::new(knowledge.field_names().clone()));
     doors.token = token(hear, config)?;
     doors.tls = tls(config)?;
     let (open, guarded) = (api::open(status.subscribe()), api::guarded(status.subscribe()));
@@ -155,7 +155,7 @@ fn http(
 /// Fluentd calls the token a shared key.
 fn forward(hear: &Hear, config: &Config, knowledge: &Knowledge) -> Result<Option<ForwardSettings>, Failure> {
     let Some(address) = hear.listen_forward.or(config.listen.forward) else { return Ok(None) };
-    let shipped = ShippedSettings::new(field_names(knowledge));
+    let shipped = ShippedSettings::new(knowledge.field_names().clone());
     let settings = ForwardSettings::new(address, shipped);
     Ok(Some(ForwardSettings { shared_key: token(hear, config)?, tls: tls(config)?, ..settings }))
 }
@@ -179,20 +179,6 @@ fn tls(config: &Config) -> Result<Option<TlsSettings>, Failure> {
             Err(Failure::because(Exit::Data, message)
                 .advise("name both in the `[listen]` section of the configuration"))
         }
-    }
-}
-
-fn field_names(knowledge: &Knowledge) -> FieldNames {
-    let fields = knowledge.shipped_fields().clone();
-    FieldNames {
-        hosts: fields.hosts,
-        paths: fields.paths,
-        services: fields.services,
-        lines: fields.lines,
-        times: fields.times,
-        levels: fields.levels,
-        carriers: fields.carriers,
-        whole: fields.whole,
     }
 }
 

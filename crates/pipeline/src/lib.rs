@@ -33,7 +33,7 @@ pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take};
 pub use ingest::forward::{ForwardCounts, ForwardSettings};
 pub use ingest::http::{DoorCount, DoorCounts, DoorSettings, TlsSettings};
 pub use ingest::{
-    ClientTls, FieldNames, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
+    ClientTls, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
 };
 pub use live::{Live, LiveReport};
 pub use options::{Keep, LiveOptions, Options, Place, Sizes, Zones};
