@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pipeline::{
     AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, ForwardSettings, Http,
@@ -54,7 +55,7 @@ pub(crate) fn sources(
     hear: &Hear,
     config: &Config,
     knowledge: &Knowledge,
-    status: &watch::Sender<Status>,
+    status: &watch::Sender<Arc<Status>>,
 ) -> Result<Sources, Failure> {
     let start = if hear.from_end || config.files.from_end { Start::End } else { Start::Beginning };
     let host = host(hear, config);
@@ -142,7 +143,7 @@ fn http(
     hear: &Hear,
     config: &Config,
     knowledge: &Knowledge,
-    status: &watch::Sender<Status>,
+    status: &watch::Sender<Arc<Status>>,
 ) -> Result<Option<Http>, Failure> {
     let Some(address) = hear.listen.or(config.listen.http) else { return Ok(None) };
     let mut doors = DoorSettings::new(address, ShippedSettings::new(knowledge.field_names().clone()));

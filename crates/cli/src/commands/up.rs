@@ -16,7 +16,7 @@ struct Begin {
     up: Up,
     globals: Globals,
     store: PathBuf,
-    status: watch::Sender<Status>,
+    status: watch::Sender<Arc<Status>>,
 }
 
 /// All that it takes to begin.
