@@ -29,7 +29,7 @@ pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOpti
         engine::zones(&up.zones)?
     };
     let failures = &config.failures;
-    let (stuck, incidents) = (StuckRule::default(), IncidentRule::default());
+    let stuck = StuckRule::default();
     Ok(LiveOptions {
         store: store.to_owned(),
         zones,
@@ -38,16 +38,22 @@ pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOpti
             actions: failures.stuck_actions.clone().unwrap_or(stuck.actions),
             after: failures.stuck_after.as_ref().map_or(stuck.after, config::Text::time),
         },
-        incidents: IncidentRule {
-            failures: failures.incident_failures.unwrap_or(incidents.failures),
-            quiet: failures.incident_quiet.as_ref().map_or(incidents.quiet, config::Text::time),
-        },
+        incidents: incident_rule(config),
         keep: Keep {
             days: config.keep.days,
             most_bytes: config.keep.max_bytes.as_ref().map(|bytes| bytes.0.0),
         },
         ..LiveOptions::default()
     })
+}
+
+/// Which failures are one incident.
+pub(crate) fn incident_rule(config: &Config) -> IncidentRule {
+    let (failures, usual) = (&config.failures, IncidentRule::default());
+    IncidentRule {
+        failures: failures.incident_failures.unwrap_or(usual.failures),
+        quiet: failures.incident_quiet.as_ref().map_or(usual.quiet, config::Text::time),
+    }
 }
 
 /// What is heard. `status` is shown to whoever asks over HTTP.
