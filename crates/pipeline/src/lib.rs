@@ -11,6 +11,7 @@ mod report;
 mod first_look;
 mod judge;
 mod live;
+mod masks;
 mod read;
 mod ship;
 mod sources;

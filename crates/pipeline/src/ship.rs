@@ -6,6 +6,7 @@ use agent::{Agent, AgentSettings, AgentStatus, Report};
 use tokio::sync::mpsc;
 
 use crate::error::ShipError;
+use crate::masks::Masks;
 use crate::sources::{Known, Running, Sources};
 use crate::status::Status;
 use crate::up::{Control, Happening, TICK, WAITING};
@@ -19,7 +20,7 @@ pub fn ship(
     tell: &mut dyn FnMut(Happening<'_>),
 ) -> Result<AgentStatus, ShipError> {
     let agent =
-        Agent::open(settings).map_err(|source| ShipError::Agent { source })?;
+        Agent::open(settings, Box::<Masks>::default()).map_err(|source| ShipError::Agent { source })?;
     // One thread is enough, and takes less memory.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| ShipError::Start { source })?;
