@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use memchr::memmem;
-use model::{Annotation, Defect, Id, Line, Severity, Timestamp, scan_ids};
+use model::{Annotation, Defect, Id, Line, Severity, TimeRange, Timestamp, scan_ids};
 
 use crate::codec::{Decoder, Encoder};
 use crate::segment::Wanted;
@@ -99,10 +99,12 @@ impl Draft {
 pub(crate) struct Block {
     pub(crate) rows: Rows,
     pub(crate) text: OnceLock<Vec<u8>>,
-    /// How often somebody has asked for an id.
-    asked: AtomicUsize,
+    /// Bytes that were looked through for ids.
+    searched: AtomicUsize,
     /// The ids of the lines, sorted, for blocks that are asked again and again: a hash, its last bits replaced by the row.
     ids: OnceLock<Vec<u64>>,
+    /// The latest time up to each row, and the earliest from it on.
+    times: OnceLock<(Vec<Timestamp>, Vec<Timestamp>)>,
     /// The lines that go on with an event: (number of its head, row), sorted.
     continuing: OnceLock<Vec<(u64, usize)>>,
 }
@@ -112,8 +114,9 @@ impl Block {
         Self {
             rows,
             text: OnceLock::new(),
-            asked: AtomicUsize::new(0),
+            searched: AtomicUsize::new(0),
             ids: OnceLock::new(),
+            times: OnceLock::new(),
             continuing: OnceLock::new(),
         }
     }
@@ -124,19 +127,54 @@ impl Block {
         block
     }
 
-    /// The rows that name the id, in order. Needs the text.
-    pub(crate) fn rows_with(&self, id: &Id) -> Vec<usize> {
-        // To read all ids of a block costs as much as to look for one a few times.
-        const FEW: usize = 2;
-        if self.asked.fetch_add(1, Ordering::Relaxed) < FEW {
-            self.search(id)
-        } else {
-            let ids = self.ids.get_or_init(|| self.scan());
-            let hash = id.stable_hash() & !ROW_BITS;
-            let from = ids.partition_point(|other| *other < hash);
-            let rows = ids.iter().skip(from).take_while(|other| *other & !ROW_BITS == hash);
-            rows.filter_map(|id| usize::try_from(id & ROW_BITS).ok()).collect()
+    /// The rows that name the id and stand in this stretch of time, or bear no time, in order. Needs the text.
+    pub(crate) fn rows_with(&self, id: &Id, range: TimeRange) -> Vec<usize> {
+        let rows = self.rows_in(range);
+        let mut found = match self.ids_of_many_searches(rows.clone()) {
+            None => self.search(id, rows),
+            Some(ids) => {
+                let hash = id.stable_hash() & !ROW_BITS;
+                let from = ids.partition_point(|other| *other < hash);
+                let named = ids.iter().skip(from).take_while(|other| *other & !ROW_BITS == hash);
+                named.filter_map(|id| usize::try_from(id & ROW_BITS).ok()).collect()
+            }
+        };
+        found.retain(|row| self.rows.annotations[*row].timestamp.is_none_or(|time| range.contains(time)));
+        found
+    }
+
+    /// Once as much was looked through as to read all ids of the block costs.
+    fn ids_of_many_searches(&self, rows: Range<usize>) -> Option<&Vec<u64>> {
+        const SCAN_COSTS_SEARCHES: usize = 32;
+        let bytes = rows.end.checked_sub(1).map_or(0, |last| self.rows.range(last).end)
+            - self.rows.ends.get(rows.start).map_or(0, |_| self.rows.range(rows.start).start);
+        let before = self.searched.fetch_add(bytes, Ordering::Relaxed);
+        let whole = self.rows.ends.last().copied().unwrap_or(0);
+        (before >= SCAN_COSTS_SEARCHES * whole).then(|| self.ids.get_or_init(|| self.scan()))
+    }
+
+    /// No other row stands in this stretch of time.
+    fn rows_in(&self, range: TimeRange) -> Range<usize> {
+        if range == TimeRange::ALL {
+            return 0..self.rows.len();
         }
+        let (latest_until, earliest_from) = self.times.get_or_init(|| {
+            let times = || self.rows.annotations.iter().map(|annotation| annotation.timestamp);
+            let running = |latest: &mut Timestamp, time: Option<Timestamp>| {
+                *latest = time.unwrap_or(Timestamp::MAX).max(*latest);
+                Some(*latest)
+            };
+            let latest_until = times().scan(Timestamp::MIN, running).collect();
+            let running = |earliest: &mut Timestamp, time: Option<Timestamp>| {
+                *earliest = time.unwrap_or(Timestamp::MIN).min(*earliest);
+                Some(*earliest)
+            };
+            let mut earliest_from: Vec<Timestamp> = times().rev().scan(Timestamp::MAX, running).collect();
+            earliest_from.reverse();
+            (latest_until, earliest_from)
+        });
+        let start = latest_until.partition_point(|time| *time < range.start);
+        start..earliest_from.partition_point(|time| *time <= range.end).max(start)
     }
 
     /// The rows of the event with this head, in order.
@@ -153,17 +191,17 @@ impl Block {
         itself.into_iter().chain(paired(continuing, head)).collect()
     }
 
-    fn search(&self, id: &Id) -> Vec<usize> {
-        let lower = self.text.get().map(|text| text.to_ascii_lowercase()).unwrap_or_default();
-        let needle = needle(id);
-        let mut rows = Vec::new();
-        for at in memmem::find_iter(&lower, needle.as_bytes()) {
-            let row = self.rows.row_at(at);
-            if rows.last() != Some(&row) && self.names(row, id) {
-                rows.push(row);
+    fn search(&self, id: &Id, rows: Range<usize>) -> Vec<usize> {
+        let (Some(text), Some(last)) = (self.text.get(), rows.clone().next_back()) else { return Vec::new() };
+        let (start, end) = (self.rows.range(rows.start).start, self.rows.range(last).end);
+        let mut found = Vec::new();
+        for at in Needle::of(id).find_in(text.get(start..end).unwrap_or_default()) {
+            let row = self.rows.row_at(start + at);
+            if found.last() != Some(&row) && self.names(row, id) {
+                found.push(row);
             }
         }
-        rows
+        found
     }
 
     fn scan(&self) -> Vec<u64> {
@@ -196,14 +234,49 @@ fn paired(pairs: &[(u64, usize)], key: u64) -> Vec<usize> {
     pairs.iter().skip(start).take_while(|(other, _)| *other == key).map(|(_, row)| *row).collect()
 }
 
-/// Characters that stand in a row, in lower case, wherever the id is written in whatever spelling: the digits of a UUID
-/// before its first dash, the end of a name, whose prefix may differ. To look for them is many times faster than to
-/// read all ids of a block.
-fn needle(id: &Id) -> String {
-    const LENGTH: usize = 8;
-    let text = id.to_string();
-    let start = if id.uuid().is_some() { 0 } else { text.len().saturating_sub(LENGTH) };
-    text.get(start..).map(|tail| tail.chars().take(LENGTH).collect()).unwrap_or_default()
+/// Characters that stand in a row wherever the id is written, in whatever spelling: a part of a UUID between two of its
+/// dashes, or the end of a name, whose prefix may differ. To look for them is many times faster than to read all ids of a
+/// block, and even faster for those of them that have no case.
+struct Needle {
+    /// In lower case.
+    characters: String,
+    without_case: Range<usize>,
+}
+
+impl Needle {
+    fn of(id: &Id) -> Self {
+        const LONGEST_NAME: usize = 8;
+        let text = id.to_string();
+        let from = if id.uuid().is_some() { 0 } else { text.len().saturating_sub(LONGEST_NAME) };
+        let text = text.get(from..).unwrap_or_default();
+        let parts = text.split(|character| id.uuid().is_some() && character == '-');
+        let needles =
+            parts.map(|part| Self { characters: part.to_owned(), without_case: longest_without_case(part) });
+        needles.max_by_key(|needle| needle.without_case.len()).expect("a split text has a part")
+    }
+
+    /// Where it begins.
+    fn find_in<'a>(&'a self, text: &'a [u8]) -> impl Iterator<Item = usize> {
+        let rare = self.characters.get(self.without_case.clone()).unwrap_or_default();
+        memmem::find_iter(text, rare.as_bytes()).filter_map(|at| {
+            let start = at.checked_sub(self.without_case.start)?;
+            let there = text.get(start..start + self.characters.len())?;
+            there.eq_ignore_ascii_case(self.characters.as_bytes()).then_some(start)
+        })
+    }
+}
+
+/// The longest run of characters other than letters. When there is none it is empty, and found everywhere.
+fn longest_without_case(text: &str) -> Range<usize> {
+    let mut longest = 0..0;
+    let mut start = 0;
+    for run in text.split(|character: char| character.is_ascii_alphabetic()) {
+        if run.len() > longest.len() {
+            longest = start..start + run.len();
+        }
+        start += run.len() + 1;
+    }
+    longest
 }
 
 /// Whether lines are at a level, one bit for each.
@@ -364,4 +437,66 @@ pub(crate) fn intern(name: &str) -> &'static str {
     let name: &'static str = Box::leak(name.into());
     names.insert(name);
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const IDS: [&str; 4] = [
+        "0679010f-c12e-4d7d-a1f6-9c887eb0e4f8",
+        "abcdefab-cdef-4abc-abcd-efabcdefabcd",
+        "tap2c99782f-4f",
+        "fa:16:3e:aa:bb:cc",
+    ];
+
+    /// An id as programs write it, and what only looks like it.
+    fn written() -> impl Strategy<Value = String> {
+        let id = prop::sample::select(IDS.to_vec());
+        (id, 0..5_u8).prop_map(|(id, spelling)| match spelling {
+            0 => id.to_owned(),
+            1 => id.to_ascii_uppercase(),
+            2 => format!("req-{id}"),
+            3 => id.replace('-', ""),
+            _ => id.get(2..).unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn line() -> impl Strategy<Value = (Vec<String>, Option<i64>)> {
+        (
+            prop::collection::vec(prop_oneof![written(), "[a-f0-9: -]{0,12}"], 0..4),
+            prop::option::of(0..50_i64),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_is_found_in_every_spelling_and_only_in_the_time_that_is_asked_for(
+            lines in prop::collection::vec(line(), 1..40),
+            (start, length) in (0..50_i64, 0..50_i64),
+        ) {
+            let mut draft = Draft::default();
+            for (number, (words, time)) in (1..).zip(&lines) {
+                let line = Line { number, text: words.join(" ").into_bytes() };
+                let timestamp = time.map(Timestamp::from_nanos);
+                draft.push(&line, &Annotation { timestamp, ..Annotation::default() });
+            }
+            let (start, end) = (Timestamp::from_nanos(start), Timestamp::from_nanos(start + length));
+            for range in [TimeRange::ALL, TimeRange { start, end }] {
+                let block = Block::of_draft(&draft);
+                let in_range = |row: &usize| draft.rows.annotations[*row].timestamp.is_none_or(|time| range.contains(time));
+                // The last looks find their answer in the list of all ids.
+                for _ in 0..40 {
+                    for id in IDS {
+                        let id = Id::parse(id).expect("it is one");
+                        let expected: Vec<usize> =
+                            (0..lines.len()).filter(in_range).filter(|row| block.names(*row, &id)).collect();
+                        prop_assert_eq!(block.rows_with(&id, range), expected);
+                    }
+                }
+            }
+        }
+    }
 }

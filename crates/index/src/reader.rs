@@ -128,8 +128,11 @@ impl Reader {
                 if !found.entry.may_be_in(range) {
                     continue;
                 }
-                let Some(block) = self.block_with_text(&found) else { continue };
-                let rows = block.rows_with(id).into_iter();
+                let Some(block) = self.block(&found) else { continue };
+                if !block.rows.annotations.iter().any(&wanted) || !self.fetch_text(&found, &block) {
+                    continue;
+                }
+                let rows = block.rows_with(id, range).into_iter();
                 let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
                 let told = alive.filter(|row| wanted(&block.rows.annotations[*row]));
                 places
@@ -419,16 +422,18 @@ impl Reader {
 
     pub(crate) fn block_with_text(&self, found: &Found<'_>) -> Option<Arc<Block>> {
         let block = self.block(found)?;
+        self.fetch_text(found, &block).then_some(block)
+    }
+
+    /// Whether it is there.
+    fn fetch_text(&self, found: &Found<'_>, block: &Block) -> bool {
         if block.text.get().is_none() {
             match found.segment.text(&found.entry) {
                 Ok(text) => drop(block.text.set(text)),
-                Err(damage) => {
-                    self.note(damage);
-                    return None;
-                }
+                Err(damage) => self.note(damage),
             }
         }
-        Some(block)
+        block.text.get().is_some()
     }
 
     pub(crate) fn noted<T: Default>(&self, result: Result<T, Damage>) -> T {

@@ -10,6 +10,7 @@ mod report;
 
 mod first_look;
 mod judge;
+mod judging;
 mod live;
 mod masks;
 mod read;

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use correlate::notes::{self, Opening};
-use correlate::{Baseline, Incidents, News, judge_briefly, judge_request};
+use correlate::{Incidents, News};
 use index::{Checkpoint, Reader, SourceId, Writer};
 use ingest::{Delivery, Receipt, SentPlace};
 use lru::LruCache;
-use model::{Annotation, Line, Outcome, Source, State, Summary};
+use model::{Annotation, Line, Source, State};
 use parse::{Annotator, Knowledge};
-use query::StoreEvidence;
 
 use crate::error::LiveError;
 use crate::first_look::{FirstLook, Text, locate, notes_of};
-use crate::judge::{Lessons, baseline_note, learned, note};
+use crate::judge::learned;
+use crate::judging::{Findings, Judge, Judging};
 use crate::options::{Keep, LiveOptions, Place};
 use crate::status::{Counts, Origin, OriginCount, Status};
 use crate::watched::Watched;
@@ -52,13 +52,11 @@ pub struct Live<'a> {
     uncommitted: usize,
     /// Something was found out since then.
     noted: bool,
-    /// Of what the commit under way makes durable.
-    committing: Vec<Receipt>,
-    watched: Watched,
+    /// Of what the commit under way makes durable, if one is.
+    committing: Option<Vec<Receipt>>,
+    judging: Judging,
     incidents: Incidents,
-    reader: Reader,
-    baseline: Baseline,
-    lessons: Lessons,
+    reader: Arc<Reader>,
     report: LiveReport,
     counts: Counts,
     /// When the commit under way was started.
@@ -88,8 +86,10 @@ impl Stream {
 
 /// Many times as many as are followed at a time: a text that was not heard of for longer is over.
 const MOST_TEXTS: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
-/// Half a second's worth, on one processor.
-const MOST_JUDGED: usize = 256;
+/// Who waits for a line to be found waits for so long, and for the commit itself.
+const COMMIT_EVERY: Duration = Duration::from_millis(400);
+/// So often one looks whether a commit has ended.
+const SETTLE: Duration = Duration::from_millis(20);
 /// Between two commits.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const RETAINED_EVERY: Duration = Duration::from_secs(600);
@@ -113,7 +113,7 @@ impl<'a> Live<'a> {
                 streams.insert(path.clone(), Stream { source: *source, lines, state: state.clone() });
             }
         }
-        let reader = Reader::of(&options.store, writer.fresh().map_err(open)?);
+        let reader = Arc::new(Reader::of(&options.store, writer.fresh().map_err(open)?));
         let remembered = reader.summaries();
         let mut watched = Watched::new(options.stuck.clone());
         for (key, bytes) in &remembered {
@@ -126,7 +126,7 @@ impl<'a> Live<'a> {
                 watched.hear(request, opening, Duration::ZERO);
             }
         }
-        let baseline = learned(&remembered);
+        let judge = Judge::new(knowledge.clone(), Arc::clone(&reader), watched, learned(&remembered));
         Ok(Self {
             options,
             knowledge,
@@ -140,12 +140,10 @@ impl<'a> Live<'a> {
             receipts: Vec::new(),
             uncommitted: 0,
             noted: false,
-            committing: Vec::new(),
-            watched,
+            committing: None,
+            judging: Judging::new(judge),
             incidents: Incidents::new(options.incidents),
             reader,
-            lessons: Lessons::after(&baseline),
-            baseline,
             report: LiveReport::default(),
             counts: Counts::default(),
             committing_since: Duration::ZERO,
@@ -167,7 +165,7 @@ impl<'a> Live<'a> {
 
     #[must_use]
     pub fn report(&self) -> LiveReport {
-        LiveReport { watched: self.watched.len(), ..self.report }
+        LiveReport { watched: self.judging.watched(), ..self.report }
     }
 
     /// Takes lines. They are found from now on, and durable when their receipt is told.
@@ -220,40 +218,50 @@ impl<'a> Live<'a> {
         let opened = self.look.take_opened();
         self.writer.put_summaries(notes_of(&opened));
         for (request, opening) in opened {
-            self.watched.hear(request, opening, now);
+            self.judging.hear(request, opening, now);
         }
         if self.uncommitted >= self.options.sizes.commit_bytes { self.commit(now) } else { Ok(()) }
     }
 
-    /// Commits what came, and judges what is to be judged: to be called every second or so.
+    /// Tells what was found out about requests, and has those judged that are due: to be called every second or so.
     pub fn tick(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
-        self.settle(now)?;
-        // A disk that needs long for a commit gets as long to do other things.
-        let pause = self.counts.commits.last.min(LONGEST_PAUSE);
-        let rested = now.saturating_sub(self.committing_since) >= pause * 2;
-        if self.committing.is_empty() && rested && (self.noted || !self.receipts.is_empty()) {
-            self.commit(now)?;
-        }
         if now.saturating_sub(self.retained) >= RETAINED_EVERY {
             self.retain(now)?;
         }
-        self.judge(now)
+        let news = self.findings(false, now);
+        self.judge(now)?;
+        Ok(news)
     }
 
-    /// Whether lines wait for a commit to end: [`Self::settle`] then tells their receipts.
-    #[must_use]
-    pub const fn is_committing(&self) -> bool {
-        !self.committing.is_empty()
+    /// Judges what is due, and waits for it: nothing more will come.
+    pub fn last_look(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
+        let mut news = self.findings(true, now);
+        self.judge(now)?;
+        news.extend(self.findings(true, now));
+        Ok(news)
     }
 
-    /// Tells the receipts of a commit that has ended.
-    pub fn settle(&mut self, now: Duration) -> Result<(), LiveError> {
-        let committing = self.writer.is_committing().map_err(|source| LiveError::Write { source })?;
-        if !committing && !self.committing.is_empty() {
-            self.counts.commits.add(now.saturating_sub(self.committing_since));
-            self.committing.drain(..).for_each(Receipt::tell);
+    /// Ends the commit under way, as soon as that takes no waiting, and tells its receipts; begins the next one when it is
+    /// time. Gives how long there is nothing to do.
+    pub fn go_on(&mut self, now: Duration) -> Result<Duration, LiveError> {
+        if self.writer.is_committing().map_err(|source| LiveError::Write { source })? {
+            return Ok(SETTLE);
         }
-        Ok(())
+        if let Some(durable) = self.committing.take() {
+            self.counts.commits.add(now.saturating_sub(self.committing_since));
+            durable.into_iter().for_each(Receipt::tell);
+        }
+        if !self.noted && self.receipts.is_empty() {
+            return Ok(COMMIT_EVERY);
+        }
+        // A disk that needs long for a commit gets half as long to do other things.
+        let last = self.counts.commits.last.min(LONGEST_PAUSE);
+        let next = self.committing_since + COMMIT_EVERY.max(last + last / 2);
+        if now < next {
+            return Ok(next.saturating_sub(now));
+        }
+        self.commit(now)?;
+        Ok(SETTLE)
     }
 
     /// As far as the store knows.
@@ -275,7 +283,7 @@ impl<'a> Live<'a> {
     pub fn finish(mut self) -> Result<LiveReport, LiveError> {
         self.commit(Duration::ZERO)?;
         self.writer.commit(Vec::new()).map_err(|source| LiveError::Write { source })?;
-        self.committing.drain(..).for_each(Receipt::tell);
+        self.committing.take().into_iter().flatten().for_each(Receipt::tell);
         Ok(self.report())
     }
 
@@ -309,8 +317,8 @@ impl<'a> Live<'a> {
         let checkpoints = state.map(|(source, state)| Checkpoint { source, state }).collect();
         // Ends the commit before this one.
         self.writer.start_commit(checkpoints).map_err(|source| LiveError::Write { source })?;
-        let before = std::mem::replace(&mut self.committing, std::mem::take(&mut self.receipts));
-        before.into_iter().for_each(Receipt::tell);
+        let before = self.committing.replace(std::mem::take(&mut self.receipts));
+        before.into_iter().flatten().for_each(Receipt::tell);
         self.committing_since = now;
         self.uncommitted = 0;
         self.noted = false;
@@ -332,50 +340,33 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    fn judge(&mut self, now: Duration) -> Result<Vec<News>, LiveError> {
-        let mut news: Vec<News> = self.incidents.take_over(now).into_iter().map(News::Over).collect();
-        let due = self.watched.take_due(now, MOST_JUDGED);
-        if due.is_empty() {
-            return Ok(news);
+    /// Has those judged that are due, unless others are being judged.
+    fn judge(&mut self, now: Duration) -> Result<(), LiveError> {
+        if self.judging.is_due(now) {
+            let fresh = self.writer.fresh().map_err(|source| LiveError::Write { source })?;
+            self.judging.start(fresh, now);
         }
-        self.reader.renew_with(self.writer.fresh().map_err(|source| LiveError::Write { source })?);
-        let evidence = StoreEvidence::new(&self.reader, self.knowledge);
-        let mut notes = Vec::new();
-        let before = self.baseline.requests;
-        for request in due {
-            let mut case = judge_briefly(&request, &evidence, &self.baseline);
-            let advice = self.watched.judged(&request, &case, now);
-            let succeeded = case.trace.outcome == Outcome::Succeeded;
-            if advice.state == State::Settled && succeeded && self.lessons.next() {
-                case = judge_request(&request, &evidence, &self.baseline);
-                self.baseline.learn_from(&case.trace);
-            }
-            let summary = Summary::of(&case.trace, &case.verdict);
-            let Some(summary) = summary.map(|summary| Summary { state: advice.state, ..summary }) else {
-                continue;
-            };
-            if advice.remember {
-                notes.push(note(&summary));
-            }
-            if advice.tell {
-                match advice.state {
-                    State::Stuck => self.counts.stuck += 1,
-                    State::Open | State::Settled => {
-                        self.report.failures += 1;
-                        self.counts.add_failure(summary.slug.as_deref());
-                    }
+        Ok(())
+    }
+
+    fn findings(&mut self, wait: bool, now: Duration) -> Vec<News> {
+        let Findings { notes, told } = self.judging.outcome(wait);
+        let mut news: Vec<News> = self.incidents.take_over(now).into_iter().map(News::Over).collect();
+        for summary in told {
+            match summary.state {
+                State::Stuck => self.counts.stuck += 1,
+                State::Open | State::Settled => {
+                    self.report.failures += 1;
+                    self.counts.add_failure(summary.slug.as_deref());
                 }
-                news.extend(self.incidents.hear(summary, now));
             }
+            news.extend(self.incidents.hear(summary, now));
         }
         let begun = news.iter().filter(|news| matches!(news, News::Begins(_)));
         self.counts.incidents += begun.count() as u64;
-        if self.baseline.requests != before {
-            notes.push(baseline_note(&self.baseline));
-        }
         self.noted |= !notes.is_empty();
         self.writer.put_summaries(notes);
-        Ok(news)
+        news
     }
 }
 

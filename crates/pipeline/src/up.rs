@@ -50,8 +50,6 @@ pub enum Happening<'a> {
 /// Deliveries that wait: each is bounded, and a source that finds no room waits.
 pub(crate) const WAITING: usize = 32;
 pub(crate) const TICK: Duration = Duration::from_millis(500);
-/// So often one looks whether a commit has ended.
-const SETTLE: Duration = Duration::from_millis(20);
 /// So many looks settle what became of a request.
 const LAST_LOOKS: u32 = 3;
 const LONG_ENOUGH: Duration = Duration::from_secs(5);
@@ -96,7 +94,7 @@ fn take_all(
     let mut tick = Duration::ZERO;
     loop {
         if began.elapsed() >= tick {
-            look(live, began.elapsed(), tell)?;
+            live.tick(began.elapsed())?.iter().for_each(|news| tell(Happening::News(news)));
             running.tell_troubles(tell);
             let queue = (deliveries.len(), deliveries.max_capacity());
             control.tell_status(|| {
@@ -106,29 +104,20 @@ fn take_all(
             });
             tick = began.elapsed() + TICK;
         }
-        let wait = tick.saturating_sub(began.elapsed());
-        // Peers wait for their receipts.
-        let wait = if live.is_committing() { wait.min(SETTLE) } else { wait };
+        let wait = live.go_on(began.elapsed())?.min(tick.saturating_sub(began.elapsed()));
         let next = runtime.block_on(async { tokio::time::timeout(wait, deliveries.recv()).await });
         match next {
             Ok(Some(delivery)) => live.take(delivery, began.elapsed())?,
             Ok(None) => break,
             Err(_elapsed) => {}
         }
-        if live.is_committing() {
-            live.settle(began.elapsed())?;
-        }
     }
     if !stop.is_cancelled() {
         // Nothing more will come: as if the time had passed in which it might.
         for later in 1..=LAST_LOOKS {
-            look(live, began.elapsed() + LONG_ENOUGH * later, tell)?;
+            let news = live.last_look(began.elapsed() + LONG_ENOUGH * later)?;
+            news.iter().for_each(|news| tell(Happening::News(news)));
         }
     }
-    Ok(())
-}
-
-fn look(live: &mut Live<'_>, now: Duration, tell: &mut dyn FnMut(Happening<'_>)) -> Result<(), LiveError> {
-    live.tick(now)?.iter().for_each(|news| tell(Happening::News(news)));
     Ok(())
 }

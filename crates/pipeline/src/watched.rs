@@ -18,8 +18,9 @@ const SETTLE: Duration = Duration::from_millis(1000);
 const LATELY: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_millis(2500);
 const SELDOM: Duration = Duration::from_secs(15);
-/// Late lines may tell more of a failure.
+/// Late lines may tell more of a failure: for so long, and looked for so often.
 const AMENDED: Duration = Duration::from_secs(20);
+const AMENDED_EVERY: Duration = Duration::from_secs(10);
 
 /// When there are more, those go first that are to be looked at last.
 const MOST_WATCHED: usize = 100_000;
@@ -109,6 +110,10 @@ impl Watched {
         }
     }
 
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        self.due.first().is_some_and(|(due, _)| *due <= now)
+    }
+
     /// At most `most` requests that are to be judged now: what happened in one place together.
     pub(crate) fn take_due(&mut self, now: Duration, most: usize) -> Vec<Id> {
         let due = self.due.iter().take_while(|(due, _)| *due <= now).take(most);
@@ -148,12 +153,17 @@ impl Watched {
         watch.noted = Some(state);
         watch.seen = Some((look, looks_so));
         self.due.remove(&(watch.due, request.clone()));
-        let over = state != State::Open && (outcome != Outcome::Failed || unchanged > AMENDED);
+        let over = state != State::Open && (outcome != Outcome::Failed || unchanged >= AMENDED);
         if over {
             self.requests.remove(request);
         } else {
-            let pause = if now.saturating_sub(watch.heard) < LATELY { EVERY } else { SELDOM };
-            watch.due = now + if same.is_some() { pause } else { SETTLE };
+            let pause = match state {
+                _ if same.is_none() => SETTLE,
+                State::Settled => AMENDED_EVERY,
+                _ if now.saturating_sub(watch.heard) < LATELY => EVERY,
+                _ => SELDOM,
+            };
+            watch.due = now + pause;
             self.due.insert((watch.due, request.clone()));
         }
         Advice { state, remember, tell }

@@ -16,9 +16,32 @@ pub struct StoreEvidence<'a> {
     reader: &'a Reader,
     knowledge: &'a Knowledge,
     /// One answer asks for the same event through many ids, and one request after the other for the same neighbours.
-    parsed: RefCell<LruCache<Place, Arc<Event>>>,
+    parsed: RefCell<ParsedEvents>,
     /// Where something went wrong in a minute: everything that failed about then asks for it.
     troubles: RefCell<LruCache<i64, Arc<[Near]>>>,
+}
+
+/// Events that were parsed, to be taken over by whoever asks the same store again when it has grown.
+#[derive(Debug)]
+pub struct ParsedEvents {
+    events: LruCache<Place, Parsed>,
+    /// Counts those who asked.
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct Parsed {
+    event: Arc<Event>,
+    /// Lines and bytes: an event grows when lines continue it, and a half line when its rest comes.
+    size: (usize, usize),
+    /// When it was looked up last.
+    turn: u64,
+}
+
+impl Default for ParsedEvents {
+    fn default() -> Self {
+        Self { events: LruCache::new(MOST_PARSED), turn: 0 }
+    }
 }
 
 /// More events than one answer looks at; about 60 MB of them.
@@ -33,12 +56,25 @@ const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 impl<'a> StoreEvidence<'a> {
     #[must_use]
     pub fn new(reader: &'a Reader, knowledge: &'a Knowledge) -> Self {
+        Self::with(reader, knowledge, ParsedEvents::default())
+    }
+
+    /// Goes on with what others parsed, who asked the same store with the same knowledge.
+    #[must_use]
+    pub fn with(reader: &'a Reader, knowledge: &'a Knowledge, mut parsed: ParsedEvents) -> Self {
+        parsed.turn += 1;
         Self {
             reader,
             knowledge,
-            parsed: RefCell::new(LruCache::new(MOST_PARSED)),
+            parsed: RefCell::new(parsed),
             troubles: RefCell::new(LruCache::new(MOST_MINUTES)),
         }
+    }
+
+    /// For the next one who asks.
+    #[must_use]
+    pub fn into_parsed(self) -> ParsedEvents {
+        self.parsed.into_inner()
     }
 
     fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<Arc<Event>> {
@@ -50,13 +86,17 @@ impl<'a> StoreEvidence<'a> {
     }
 
     fn event(&self, place: Place) -> Option<Arc<Event>> {
-        let mut parsed = self.parsed.borrow_mut();
-        if let Some(event) = parsed.get(&place) {
-            return Some(Arc::clone(event));
+        let ParsedEvents { events, turn } = &mut *self.parsed.borrow_mut();
+        if let Some(known) = events.get(&place).filter(|known| known.turn == *turn) {
+            return Some(Arc::clone(&known.event));
         }
         let stored = self.reader.event_at(place)?;
-        let event = Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation));
-        parsed.put(place, Arc::clone(&event));
+        let size = (stored.lines.len(), stored.lines.iter().map(|line| line.text.len()).sum());
+        let known = events.get(&place).filter(|known| known.size == size);
+        let event = known.map(|known| Arc::clone(&known.event)).unwrap_or_else(|| {
+            Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation))
+        });
+        events.put(place, Parsed { event: Arc::clone(&event), size, turn: *turn });
         Some(event)
     }
 

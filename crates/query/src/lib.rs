@@ -22,7 +22,7 @@ mod pattern;
 pub use count::{Count, CountBy, CountQuestion, Counted};
 pub use engine::{Engine, Passage, RequestCursor, RequestFilter, RequestPage};
 pub use errors::{ErrorPattern, ErrorQuestion};
-pub use evidence::StoreEvidence;
+pub use evidence::{ParsedEvents, StoreEvidence};
 pub use follow::{NewLines, NewVerdicts};
 pub use grammar::parse;
 pub use language::{Comparison, Expression, Field, Number, QueryError, Text};

@@ -1,0 +1,162 @@
+//! Requests are judged beside the writing: to look at some hundred of them takes longer than lines may wait.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use correlate::notes::Opening;
+use correlate::{Baseline, judge_briefly, judge_request};
+use index::{Fresh, Reader};
+use model::{Id, Outcome, State, Summary};
+use parse::Knowledge;
+use query::{ParsedEvents, StoreEvidence};
+
+use crate::judge::{Lessons, baseline_note, note};
+use crate::watched::Watched;
+
+/// In half a second, on one processor.
+const MOST_JUDGED: usize = 256;
+
+/// Hears of requests at any time, and has those that are due judged, one round after the other.
+pub(crate) struct Judging {
+    work: Option<Work>,
+    /// Since the last round was begun, and when.
+    heard: Vec<(Id, Opening, Duration)>,
+    watched: usize,
+}
+
+enum Work {
+    Resting(Box<Judge>),
+    Running(JoinHandle<(Box<Judge>, Findings)>),
+}
+
+/// What one round found out.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// To be remembered.
+    pub(crate) notes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Failures, and requests that are stuck, of which nobody was told.
+    pub(crate) told: Vec<Summary>,
+}
+
+impl Judging {
+    pub(crate) fn new(judge: Judge) -> Self {
+        Self { watched: judge.watched.len(), work: Some(Work::Resting(Box::new(judge))), heard: Vec::new() }
+    }
+
+    /// A line shows the request to be worth judging.
+    pub(crate) fn hear(&mut self, request: Id, opening: Opening, now: Duration) {
+        self.heard.push((request, opening, now));
+    }
+
+    /// Requests that were being watched when the last round ended.
+    pub(crate) const fn watched(&self) -> usize {
+        self.watched
+    }
+
+    /// Whether the next round can begin, and has something to do.
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
+        let due = |judge: &Judge| judge.watched.is_due(now);
+        matches!(&self.work, Some(Work::Resting(judge)) if !self.heard.is_empty() || due(judge))
+    }
+
+    /// Begins a round with what is written by now; none is under way.
+    pub(crate) fn start(&mut self, fresh: Fresh, now: Duration) {
+        self.work = match self.work.take() {
+            Some(Work::Resting(mut judge)) => {
+                for (request, opening, at) in self.heard.drain(..) {
+                    judge.watched.hear(request, opening, at);
+                }
+                Some(Work::Running(std::thread::spawn(move || {
+                    let findings = judge.judge_due(fresh, now);
+                    (judge, findings)
+                })))
+            }
+            running => running,
+        };
+    }
+
+    /// What the last round found out, once; nothing while it goes on, unless one waits for it.
+    pub(crate) fn outcome(&mut self, wait: bool) -> Findings {
+        match self.work.take() {
+            Some(Work::Running(thread)) if wait || thread.is_finished() => {
+                let (judge, findings) =
+                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                self.watched = judge.watched.len();
+                self.work = Some(Work::Resting(judge));
+                findings
+            }
+            other => {
+                self.work = other;
+                Findings::default()
+            }
+        }
+    }
+}
+
+impl Drop for Judging {
+    fn drop(&mut self) {
+        if let Some(Work::Running(thread)) = self.work.take() {
+            // Who goes wants to know nothing more.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Asks the store about requests.
+pub(crate) struct Judge {
+    pub(crate) knowledge: Knowledge,
+    /// Shows what is written as of the last round.
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) watched: Watched,
+    pub(crate) baseline: Baseline,
+    lessons: Lessons,
+    parsed: ParsedEvents,
+}
+
+impl Judge {
+    pub(crate) fn new(
+        knowledge: Knowledge,
+        reader: Arc<Reader>,
+        watched: Watched,
+        baseline: Baseline,
+    ) -> Self {
+        let lessons = Lessons::after(&baseline);
+        Self { knowledge, reader, watched, baseline, lessons, parsed: ParsedEvents::default() }
+    }
+
+    fn judge_due(&mut self, fresh: Fresh, now: Duration) -> Findings {
+        let mut findings = Findings::default();
+        let due = self.watched.take_due(now, MOST_JUDGED);
+        if due.is_empty() {
+            return findings;
+        }
+        self.reader.renew_with(fresh);
+        let evidence = StoreEvidence::with(&self.reader, &self.knowledge, std::mem::take(&mut self.parsed));
+        let before = self.baseline.requests;
+        for request in due {
+            let mut case = judge_briefly(&request, &evidence, &self.baseline);
+            let advice = self.watched.judged(&request, &case, now);
+            let succeeded = case.trace.outcome == Outcome::Succeeded;
+            if advice.state == State::Settled && succeeded && self.lessons.next() {
+                case = judge_request(&request, &evidence, &self.baseline);
+                self.baseline.learn_from(&case.trace);
+            }
+            let summary = Summary::of(&case.trace, &case.verdict);
+            let Some(summary) = summary.map(|summary| Summary { state: advice.state, ..summary }) else {
+                continue;
+            };
+            if advice.remember {
+                findings.notes.push(note(&summary));
+            }
+            if advice.tell {
+                findings.told.push(summary);
+            }
+        }
+        self.parsed = evidence.into_parsed();
+        if self.baseline.requests != before {
+            findings.notes.push(baseline_note(&self.baseline));
+        }
+        findings
+    }
+}
