@@ -3,6 +3,7 @@
 //! Read [`score::Score`] first. The recorded cloud's `cases.jsonl` holds the answers and is never imported.
 
 pub mod binary;
+pub mod certificates;
 pub mod corpus;
 pub mod growing;
 pub mod marking;

@@ -10,10 +10,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 
+use crate::certificates::Certificates;
 use crate::ports::free_port;
 
 pub const USER: &str = "culprit";
-pub const PASSWORD: &str = "culprit";
+/// As few programs expect it.
+pub const PASSWORD: &str = "correct horse";
+/// The only name in its certificate.
+pub const SERVER_NAME: &str = "broker.example";
 
 /// Debian's wrapper beside it changes the user; this is what it calls.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -28,42 +32,58 @@ epmd -port "$ERL_EPMD_PORT" & names=$!
 cat > "$HOME/never"
 kill -9 -- -$server -$names
 wait
+[ "$2" = keep ] || rm -rf "$HOME"
 "#;
 
 const LONGEST_START: Duration = Duration::from_secs(90);
 
-/// One node, which can be killed and started again. Its folder stays.
+/// What becomes of the folder when the broker is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folder {
+    Stays,
+    Goes,
+}
+
+/// One node, which can be killed and, when its folder stays, started again.
 #[derive(Debug)]
 pub struct Broker {
     folder: PathBuf,
+    afterwards: Folder,
     pub port: u16,
+    /// For clients that its authority signed.
+    pub tls_port: u16,
+    pub certificates: Certificates,
     other_ports: [u16; 2],
     guard: Option<Child>,
 }
 
 impl Broker {
     /// With these virtual hosts, of which [`USER`] may do anything.
-    pub fn start(folder: &Path, virtual_hosts: &[String]) -> Result<Self> {
+    pub fn start(folder: &Path, afterwards: Folder, virtual_hosts: &[String]) -> Result<Self> {
         ensure!(Path::new(SERVER).exists(), "RabbitMQ is missing: run `cargo xtask setup`");
         fs::create_dir_all(folder)?;
-        let (port, names, distribution) = (free_port()?, free_port()?, free_port()?);
-        let definitions = folder.join("definitions.json");
-        let configuration =
-            format!("listeners.tcp.1 = 127.0.0.1:{port}\nload_definitions = {}\n", definitions.display());
-        fs::write(folder.join("rabbitmq.conf"), configuration)?;
-        fs::write(definitions, defined(virtual_hosts))?;
-        fs::write(folder.join("plugins"), "[].")?;
-        let mut broker =
-            Self { folder: folder.to_owned(), port, other_ports: [names, distribution], guard: None };
+        let mut broker = Self {
+            folder: folder.to_owned(),
+            afterwards,
+            port: free_port()?,
+            tls_port: free_port()?,
+            certificates: Certificates::write(folder, "broker", SERVER_NAME, USER)?,
+            other_ports: [free_port()?, free_port()?],
+            guard: None,
+        };
+        fs::write(folder.join("rabbitmq.conf"), broker.configuration())?;
+        fs::write(folder.join("definitions.json"), defined(virtual_hosts))?;
+        fs::write(folder.join("plugins"), "[rabbitmq_auth_mechanism_ssl].")?;
         broker.rise()?;
         Ok(broker)
     }
 
     /// Starts it, also again.
     pub fn rise(&mut self) -> Result<()> {
+        let afterwards = if self.afterwards == Folder::Stays { "keep" } else { "remove" };
         let mut command = self.command("bash");
         // A signal to our own group shall not end the guard before it has cleaned up.
-        command.args(["-c", GUARD, "guard", SERVER]).stdin(Stdio::piped()).process_group(0);
+        command.args(["-c", GUARD, "guard", SERVER, afterwards]).stdin(Stdio::piped()).process_group(0);
         self.guard = Some(command.spawn().context("failed to start a broker")?);
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -85,19 +105,37 @@ impl Broker {
     }
 
     /// Asks `rabbitmqctl`.
-    pub fn control(&self, arguments: &[&str]) -> Result<()> {
+    pub fn control(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command(CONTROL).args(arguments).output().context("failed to start rabbitmqctl")?;
         ensure!(
             output.status.success(),
             "rabbitmqctl {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     #[must_use]
     pub fn url(&self, virtual_host: &str) -> String {
-        format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/{virtual_host}", self.port)
+        format!("amqp://{USER}:{}@127.0.0.1:{}/{virtual_host}", PASSWORD.replace(' ', "%20"), self.port)
+    }
+
+    fn configuration(&self) -> String {
+        let Certificates { ca, server, .. } = &self.certificates;
+        format!(
+            "listeners.tcp.1 = 127.0.0.1:{}\nlisteners.ssl.1 = 127.0.0.1:{}\n\
+             ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
+             ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n\
+             auth_mechanisms.1 = PLAIN\nauth_mechanisms.2 = AMQPLAIN\n\
+             auth_mechanisms.3 = EXTERNAL\nssl_cert_login_from = common_name\n\
+             load_definitions = {}\n",
+            self.port,
+            self.tls_port,
+            ca.display(),
+            server.certificate.display(),
+            server.key.display(),
+            self.folder.join("definitions.json").display(),
+        )
     }
 
     fn command(&self, program: &str) -> Command {

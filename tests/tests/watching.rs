@@ -83,6 +83,10 @@ fn watch_tells_what_up_tells_and_incidents_once() {
     place.append("first.log", b"2026-11-21 03:00:00.000 1 INFO nova.first [-] before\n");
     let mut up = place.up(&[]);
     let mut watch = place.follow(&["watch"]);
+    // As a site may set it.
+    let file = place.folder.path().join("culprit.toml");
+    std::fs::write(&file, "[failures]\nincident_failures = 2\n").unwrap();
+    let mut hasty = place.follow(&["watch", "--config", file.to_str().unwrap()]);
     let recorded = recorded();
     for (path, text) in &recorded {
         place.append(path, text);
@@ -110,6 +114,8 @@ fn watch_tells_what_up_tells_and_incidents_once() {
             watched.insert(news["request"].as_str().unwrap().to_owned());
         }
     }
+    let news = std::iter::repeat_with(|| hasty.next_row()).find(|news| news["event"] == "incident").unwrap();
+    assert_eq!(news["requests"].as_array().unwrap().len(), 2, "{news}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::encode::encode;
 use crate::gather::Gathered;
 use crate::gzip;
+use crate::mask::Mask;
 use crate::numbering::Numbering;
 use crate::send::{Told, send_all};
 use crate::spool::{NewFrame, Spool};
@@ -22,6 +23,7 @@ use crate::{AgentError, AgentSettings, AgentStatus, Report, SendError, SpoolErro
 #[derive(Debug)]
 pub struct Agent {
     settings: AgentSettings,
+    mask: Box<dyn Mask>,
     spool: Spool,
     numbering: Numbering,
     status: watch::Sender<AgentStatus>,
@@ -29,10 +31,10 @@ pub struct Agent {
 
 impl Agent {
     /// Fails when another process has the spool.
-    pub fn open(settings: AgentSettings) -> Result<Self, AgentError> {
+    pub fn open(settings: AgentSettings, mask: Box<dyn Mask>) -> Result<Self, AgentError> {
         let spool = Spool::open(settings.spool.clone(), &settings.host)?;
         let numbering = Numbering::new(spool.states());
-        Ok(Self { settings, spool, numbering, status: watch::Sender::default() })
+        Ok(Self { settings, mask, spool, numbering, status: watch::Sender::default() })
     }
 
     /// The files that were read before: whoever follows files goes on with them, and refers to them by their places.
@@ -78,6 +80,7 @@ impl Agent {
         sending.spawn(send_all(self.settings.central.clone(), asked, tell));
         let mut running = Running {
             settings: self.settings,
+            mask: Some(self.mask),
             spool: Some(self.spool),
             numbering: self.numbering,
             gathered: Gathered::default(),
@@ -95,7 +98,8 @@ impl Agent {
 
 struct Running {
     settings: AgentSettings,
-    /// Gone while it is at work elsewhere.
+    /// Gone while it is at work elsewhere, as is the spool.
+    mask: Option<Box<dyn Mask>>,
     spool: Option<Spool>,
     numbering: Numbering,
     gathered: Gathered,
@@ -213,8 +217,13 @@ impl Running {
         if self.can_cut() {
             let gathered = std::mem::take(&mut self.gathered);
             let host = self.settings.host.clone();
-            let encoding = tokio::task::spawn_blocking(move || unwritten(gathered, &host));
-            self.unwritten = Some(encoding.await.map_err(|_| AgentError::Crashed)?);
+            let mut mask = self.mask.take().ok_or(AgentError::Crashed)?;
+            let encoding = tokio::task::spawn_blocking(move || {
+                let unwritten = unwritten(gathered, &host, &mut *mask);
+                (unwritten, mask)
+            });
+            let (unwritten, mask) = encoding.await.map_err(|_| AgentError::Crashed)?;
+            (self.unwritten, self.mask) = (Some(unwritten), Some(mask));
         }
         self.write().await?;
         self.send_next().await
@@ -413,9 +422,10 @@ impl Telling {
     }
 }
 
-fn unwritten(gathered: Gathered, host: &str) -> Unwritten {
+fn unwritten(gathered: Gathered, host: &str, mask: &mut dyn Mask) -> Unwritten {
     let now = now();
-    let Gathered { runs, changes, receipts, lines, bytes, .. } = gathered;
+    let Gathered { mut runs, changes, receipts, lines, bytes, .. } = gathered;
+    runs.iter_mut().for_each(|run| mask.mask(run.text.0, &mut run.lines));
     let body = gzip::compress(&encode(runs, host, u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)));
     let frame = NewFrame {
         taken_at: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),

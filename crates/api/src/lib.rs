@@ -6,33 +6,35 @@
 mod health;
 mod metrics;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use pipeline::Status;
-use tokio::sync::watch::Receiver;
+use tokio::sync::watch;
 
 pub use metrics::metrics;
 
+type Receiver = watch::Receiver<Arc<Status>>;
+
 /// Whether it lives, and whether it takes lines.
-pub fn open(status: Receiver<Status>) -> Router {
+pub fn open(status: Receiver) -> Router {
     Router::new()
-        .route(
-            "/healthz",
-            get(async |State(status): State<Receiver<Status>>| health::alive(&status.borrow())),
-        )
-        .route("/readyz", get(async |State(status): State<Receiver<Status>>| health::ready(&status.borrow())))
+        .route("/healthz", get(async |State(status): State<Receiver>| health::alive(&status.borrow())))
+        .route("/readyz", get(async |State(status): State<Receiver>| health::ready(&status.borrow())))
         .with_state(status)
 }
 
 /// How it goes.
-pub fn guarded(status: Receiver<Status>) -> Router {
+pub fn guarded(status: Receiver) -> Router {
     Router::new().route("/metrics", get(show_metrics)).with_state(status)
 }
 
-async fn show_metrics(State(status): State<Receiver<Status>>) -> Response {
-    let text = metrics(&status.borrow());
+async fn show_metrics(State(status): State<Receiver>) -> Response {
+    let status = Arc::clone(&status.borrow());
+    let text = metrics(status);
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }

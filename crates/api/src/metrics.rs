@@ -1,6 +1,7 @@
 //! Numbers for Prometheus. No label ever holds an id: hosts, services, slugs, streams and doors only, each bounded in number.
 
 use std::fmt::Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pipeline::{AgentStatus, DoorCounts, ForwardCounts, Origin, OriginCount, Status};
@@ -16,16 +17,16 @@ type Labels<'a> = Vec<(&'static str, &'a str)>;
 
 /// All of them, as OpenMetrics text.
 #[must_use]
-pub fn metrics(status: &Status) -> String {
+pub fn metrics(status: Arc<Status>) -> String {
     let mut registry = Registry::with_prefix("culprit");
-    registry.register_collector(Box::new(Snapshot(status.clone())));
+    registry.register_collector(Box::new(Snapshot(status)));
     let mut text = String::new();
     encode(&mut text, &registry).expect("a string takes everything");
     text
 }
 
 #[derive(Debug)]
-struct Snapshot(Status);
+struct Snapshot(Arc<Status>);
 
 impl Collector for Snapshot {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
@@ -239,13 +240,15 @@ impl Out<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     /// What Prometheus has, row by row, without the comments.
     fn rows(status: &Status) -> Vec<String> {
-        metrics(status).lines().filter(|row| !row.starts_with('#')).map(str::to_owned).collect()
+        metrics(Arc::new(status.clone()))
+            .lines()
+            .filter(|row| !row.starts_with('#'))
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -266,7 +269,7 @@ mod tests {
         check(r#"culprit_failed_requests_total{cause="neutron.ip_exhausted"} 3"#);
         check(r#"culprit_door_records_total{door="otlp"} 0"#);
         check("culprit_queue_batches 2.0");
-        assert!(metrics(&status).ends_with("# EOF\n"));
+        assert!(metrics(Arc::new(status)).ends_with("# EOF\n"));
     }
 
     #[test]

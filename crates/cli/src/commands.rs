@@ -52,7 +52,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<Exit, Failure> {
         Command::Import(import) => import::run(import, globals, console),
         Command::Up(up) => up::run(&up, &config, globals, console),
         Command::Agent(agent) => agent::run(&agent, &config, globals, console),
-        Command::Watch(watch) => watch::run(&watch, globals, console),
+        Command::Watch(watch) => watch::run(&watch, &config, globals, console),
         Command::Tail(tail) => tail::run(&tail, globals, console),
         Command::Why(why) => why::run(why, globals, console),
         Command::Trace(trace) => trace::run(&trace, globals, console),

@@ -3,11 +3,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pipeline::{
-    AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, FieldNames,
-    ForwardSettings, Http, IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule,
-    SyslogSettings, TailSettings, Take, TlsSettings, Token,
+    AgentSettings, Bounds, BrokerUrl, CentralUrl, ClientTls, Cluster, DoorSettings, ForwardSettings, Http,
+    IncidentRule, JournalSettings, Keep, ShippedSettings, Start, StuckRule, SyslogSettings, TailSettings,
+    Take, TlsSettings, Token,
 };
 use tokio::sync::watch;
 
@@ -28,7 +29,7 @@ pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOpti
         engine::zones(&up.zones)?
     };
     let failures = &config.failures;
-    let (stuck, incidents) = (StuckRule::default(), IncidentRule::default());
+    let stuck = StuckRule::default();
     Ok(LiveOptions {
         store: store.to_owned(),
         zones,
@@ -37,10 +38,7 @@ pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOpti
             actions: failures.stuck_actions.clone().unwrap_or(stuck.actions),
             after: failures.stuck_after.as_ref().map_or(stuck.after, config::Text::time),
         },
-        incidents: IncidentRule {
-            failures: failures.incident_failures.unwrap_or(incidents.failures),
-            quiet: failures.incident_quiet.as_ref().map_or(incidents.quiet, config::Text::time),
-        },
+        incidents: incident_rule(config),
         keep: Keep {
             days: config.keep.days,
             most_bytes: config.keep.max_bytes.as_ref().map(|bytes| bytes.0.0),
@@ -49,12 +47,21 @@ pub(crate) fn options(up: &Up, config: &Config, store: &Path) -> Result<LiveOpti
     })
 }
 
+/// Which failures are one incident.
+pub(crate) fn incident_rule(config: &Config) -> IncidentRule {
+    let (failures, usual) = (&config.failures, IncidentRule::default());
+    IncidentRule {
+        failures: failures.incident_failures.unwrap_or(usual.failures),
+        quiet: failures.incident_quiet.as_ref().map_or(usual.quiet, config::Text::time),
+    }
+}
+
 /// What is heard. `status` is shown to whoever asks over HTTP.
 pub(crate) fn sources(
     hear: &Hear,
     config: &Config,
     knowledge: &Knowledge,
-    status: &watch::Sender<Status>,
+    status: &watch::Sender<Arc<Status>>,
 ) -> Result<Sources, Failure> {
     let start = if hear.from_end || config.files.from_end { Start::End } else { Start::Beginning };
     let host = host(hear, config);
@@ -142,10 +149,10 @@ fn http(
     hear: &Hear,
     config: &Config,
     knowledge: &Knowledge,
-    status: &watch::Sender<Status>,
+    status: &watch::Sender<Arc<Status>>,
 ) -> Result<Option<Http>, Failure> {
     let Some(address) = hear.listen.or(config.listen.http) else { return Ok(None) };
-    let mut doors = DoorSettings::new(address, ShippedSettings::new(field_names(knowledge)));
+    let mut doors = DoorSettings::new(address, ShippedSettings::new(knowledge.field_names().clone()));
     doors.token = token(hear, config)?;
     doors.tls = tls(config)?;
     let (open, guarded) = (api::open(status.subscribe()), api::guarded(status.subscribe()));
@@ -155,7 +162,7 @@ fn http(
 /// Fluentd calls the token a shared key.
 fn forward(hear: &Hear, config: &Config, knowledge: &Knowledge) -> Result<Option<ForwardSettings>, Failure> {
     let Some(address) = hear.listen_forward.or(config.listen.forward) else { return Ok(None) };
-    let shipped = ShippedSettings::new(field_names(knowledge));
+    let shipped = ShippedSettings::new(knowledge.field_names().clone());
     let settings = ForwardSettings::new(address, shipped);
     Ok(Some(ForwardSettings { shared_key: token(hear, config)?, tls: tls(config)?, ..settings }))
 }
@@ -179,20 +186,6 @@ fn tls(config: &Config) -> Result<Option<TlsSettings>, Failure> {
             Err(Failure::because(Exit::Data, message)
                 .advise("name both in the `[listen]` section of the configuration"))
         }
-    }
-}
-
-fn field_names(knowledge: &Knowledge) -> FieldNames {
-    let fields = knowledge.shipped_fields().clone();
-    FieldNames {
-        hosts: fields.hosts,
-        paths: fields.paths,
-        services: fields.services,
-        lines: fields.lines,
-        times: fields.times,
-        levels: fields.levels,
-        carriers: fields.carriers,
-        whole: fields.whole,
     }
 }
 

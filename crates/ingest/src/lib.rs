@@ -55,7 +55,7 @@ pub use identity::{Checkpoint, Resume};
 pub use input::{Content, Input, Settings, Skipped};
 pub use journald::{Journal, JournalSettings};
 pub use reader::{Batch, Reader};
-pub use shipped::{FieldNames, ShippedSettings};
+pub use shipped::ShippedSettings;
 pub use stdin::Stdin;
 pub use syslog::{Syslog, SyslogCounts, SyslogSettings};
 pub use tail::{LiveTail, Start, Tail, TailSettings, TailStatus};

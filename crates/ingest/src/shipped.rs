@@ -12,9 +12,9 @@ mod streams;
 
 use std::sync::Arc;
 
+use model::FieldNames;
 use serde_json::{Map, Value};
 
-pub use fields::FieldNames;
 pub(crate) use streams::{NoMoreLines, Sorted, Streams};
 
 /// How much a shipper may send, and what its words mean.

@@ -316,6 +316,7 @@ impl Tail {
                 // It is remembered now, and will be found.
                 self.wants_scan = true;
             }
+            Identity::Copied(text) => self.begin_anew(text, now),
         }
         Ok(())
     }

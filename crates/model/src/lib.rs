@@ -6,6 +6,7 @@
 //! Invariant: nothing here knows where bytes come from or where answers go; every id is a value that two stages can
 //! compare without asking a third.
 
+mod field_names;
 mod id;
 mod line;
 mod severity;
@@ -21,6 +22,7 @@ mod trace;
 mod verdict;
 
 pub use event::{Context, Defect, Event, Exception, Exchange, Notification, SignatureMatch};
+pub use field_names::FieldNames;
 pub use id::{Id, IdKind, Mention, ScannedId, Uuid, id_at, scan_ids};
 pub use line::{Annotation, Line};
 pub use severity::Severity;

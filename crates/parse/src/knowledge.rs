@@ -19,7 +19,7 @@ mod signatures;
 use std::path::Path;
 use std::sync::Arc;
 
-use model::{Event, Exchange, Mention, Signature, SignatureMatch, Source};
+use model::{Event, Exchange, FieldNames, Mention, Signature, SignatureMatch, Source};
 
 use access::Access;
 use daemons::Daemons;
@@ -36,7 +36,6 @@ pub use daemons::Daemon;
 pub use files::FilterError;
 pub use glance::Glance;
 pub use ids::{MessageLink, NamedIds};
-pub use shipped::ShippedFields;
 
 /// The filters, ready for use. A clone is cheap.
 #[derive(Clone, Debug)]
@@ -46,7 +45,7 @@ pub struct Knowledge {
     ids: Arc<IdRules>,
     access: Arc<Access>,
     vocabulary: Arc<Vocabulary>,
-    shipped_fields: Arc<ShippedFields>,
+    field_names: Arc<FieldNames>,
     glances: Arc<Glances>,
     repeated: Arc<Vec<Finding>>,
 }
@@ -54,12 +53,12 @@ pub struct Knowledge {
 /// What stands in files of a shape of their own.
 struct Words {
     vocabulary: Vocabulary,
-    shipped_fields: ShippedFields,
+    field_names: FieldNames,
 }
 
 impl Words {
     fn load(overlay: Option<&Path>) -> Result<Self, FilterError> {
-        Ok(Self { vocabulary: files::vocabulary(overlay)?, shipped_fields: files::shipped_fields(overlay)? })
+        Ok(Self { vocabulary: files::vocabulary(overlay)?, field_names: files::field_names(overlay)? })
     }
 }
 
@@ -97,7 +96,7 @@ impl Knowledge {
             ids: Arc::new(ids),
             access: Arc::new(access),
             vocabulary: Arc::new(words.vocabulary),
-            shipped_fields: Arc::new(words.shipped_fields),
+            field_names: Arc::new(words.field_names),
             glances: Arc::default(),
             repeated,
         })
@@ -133,8 +132,8 @@ impl Knowledge {
 
     /// What the fields mean that other people's shippers send.
     #[must_use]
-    pub fn shipped_fields(&self) -> &ShippedFields {
-        &self.shipped_fields
+    pub fn field_names(&self) -> &FieldNames {
+        &self.field_names
     }
 
     /// What the words in notifications mean.

@@ -26,9 +26,8 @@ mod derive;
 pub use annotator::Annotator;
 pub use clock::Zone;
 pub use derive::{signature_id, told_failure};
-pub use knowledge::{
-    Action, Daemon, FilterError, Finding, Glance, Knowledge, MessageLink, NamedIds, ShippedFields,
-};
+pub use knowledge::{Action, Daemon, FilterError, Finding, Glance, Knowledge, MessageLink, NamedIds};
+pub use mask::Masker;
 pub use template::{template, template_text};
 
 /// The header parser of oslo.log alone, for the benchmark: whether the line is one of its.

@@ -1,4 +1,5 @@
-//! Secrets never reach the store: they are masked before anything else looks at a line.
+//! Secrets never reach the store, nor the buffer of an agent: they are masked before anything else looks at a line. What
+//! was masked stays as it is when it is masked again.
 //!
 //! A search for a few stems (`pass`, `token`, …) finds the places worth a look, so that most lines cost one quick scan.
 //! What follows a stem is then read by hand: a key, a separator, a value, in every quoting that logs have (Python,
@@ -47,7 +48,7 @@ static QUICK: LazyLock<Option<Searcher>> =
 
 /// Masks the lines of one source, in their order.
 #[derive(Debug, Default)]
-pub(crate) struct Masker {
+pub struct Masker {
     /// How many more lines may belong to the private key that has begun.
     key_lines_left: u32,
     lower: Vec<u8>,
@@ -55,22 +56,25 @@ pub(crate) struct Masker {
 
 impl Masker {
     /// Replaces each secret by `***`.
-    pub(crate) fn mask(&mut self, line: &mut Vec<u8>) {
-        if self.key_lines_left > 0 && self.inside_key(line) {
-            return;
+    pub fn mask(&mut self, line: &mut Vec<u8>) {
+        if self.is_inside_key() {
+            self.mask_key(line);
         }
         if !self.may_hold_secrets(line) {
             return;
         }
-        let secrets = secrets(line);
-        if !secrets.is_empty() {
-            *line = without(line, &secrets);
-        }
+        mask_all(line);
         if let Some(begin) = private_key(line) {
             let end = memmem::find(&line[begin..], b"-----END");
             self.key_lines_left = if end.is_some() { 0 } else { MAX_KEY_LINES };
             line.splice(begin..end.map_or(line.len(), |end| begin + end), MASK.iter().copied());
         }
+    }
+
+    /// A private key has begun and not ended: what was seen matters for the next line.
+    #[must_use]
+    pub const fn is_inside_key(&self) -> bool {
+        self.key_lines_left > 0
     }
 
     /// Most lines hold none of the places that [`secrets`] looks at.
@@ -81,22 +85,33 @@ impl Masker {
         stem || memchr::memchr(b'@', line).is_some()
     }
 
-    /// `false` when the line cannot be one of a key: it is looked at as usual.
-    fn inside_key(&mut self, line: &mut Vec<u8>) -> bool {
+    /// What belongs to the key is masked; all else of the line is looked at as usual.
+    fn mask_key(&mut self, line: &mut Vec<u8>) {
         self.key_lines_left -= 1;
         if let Some(end) = memmem::find(line, b"-----END") {
             self.key_lines_left = 0;
             line.splice(..end, MASK.iter().copied());
-            return true;
+            return;
         }
         // A prefix may stand before the digits of the key.
         let digits = line.iter().rev().take_while(|byte| is_base64(**byte)).count();
-        if digits < 16 {
-            return line.is_empty();
+        if digits >= 16 {
+            let start = line.len() - digits;
+            line.splice(start.., MASK.iter().copied());
         }
-        let start = line.len() - digits;
-        line.splice(start.., MASK.iter().copied());
-        true
+    }
+}
+
+/// Until nothing is left: where a secret was, what stands before it may be read otherwise, as a key of its own.
+fn mask_all(line: &mut Vec<u8>) {
+    // Nothing that a program writes takes more than two; a line that is made to take many is not read for minutes.
+    const MOST_TURNS: usize = 8;
+    for _ in 0..MOST_TURNS {
+        let secrets = secrets(line);
+        if secrets.is_empty() {
+            return;
+        }
+        *line = without(line, &secrets);
     }
 }
 
@@ -375,6 +390,8 @@ fn is_worth(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn masked(lines: &str) -> String {
@@ -457,6 +474,77 @@ mod tests {
             let mut line = [b"x", piece.repeat(1 << 16).as_bytes()].concat();
             Masker::default().mask(&mut line);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_was_masked_is_masked_already(lines in lines()) {
+            let once = masked(&lines);
+            assert_eq!(masked(&once), once, "{lines}");
+        }
+    }
+
+    /// Pieces that mean something to whoever masks, in any order.
+    fn lines() -> impl Strategy<Value = String> {
+        let pieces = [
+            "password",
+            "token",
+            "X-Auth-Token",
+            "--os-password",
+            "secret",
+            "Authorization",
+            "adminPass",
+            "InvalidToken",
+            "rabbit://",
+            "a:b",
+            "@",
+            "h1:5672",
+            "gAAAAA",
+            "eE1Y0P6zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
+            "MIIEpAIBAAKCAQEA",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "-----END RSA PRIVATE KEY-----",
+            "PRIVATE KEY-----",
+            "Basic ",
+            "bearer ",
+            "{SHA256}",
+            "None",
+            "***",
+            "*",
+            "u'",
+            "'",
+            "\"",
+            "\\",
+            "\\\"",
+            "=",
+            "=>",
+            ":",
+            ": ",
+            " ",
+            ",",
+            ";",
+            "&",
+            "?",
+            "/",
+            "<",
+            ">",
+            "</",
+            "{",
+            "}",
+            "[",
+            "(",
+            ")",
+            ".",
+            "-",
+            "_",
+            "\n",
+            "\r",
+            "x",
+        ];
+        let piece = prop::sample::select(pieces.to_vec());
+        prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod first_look;
 mod judge;
 mod judging;
 mod live;
+mod masks;
 mod read;
 mod ship;
 mod sources;
@@ -34,7 +35,7 @@ pub use ingest::amqp::{Bounds, BrokerUrl, Cluster, Take};
 pub use ingest::forward::{ForwardCounts, ForwardSettings};
 pub use ingest::http::{DoorCount, DoorCounts, DoorSettings, TlsSettings};
 pub use ingest::{
-    ClientTls, FieldNames, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
+    ClientTls, JournalSettings, Settings, ShippedSettings, Start, SyslogSettings, TailSettings,
 };
 pub use live::{Live, LiveReport};
 pub use options::{Keep, LiveOptions, Options, Place, Sizes, Zones};

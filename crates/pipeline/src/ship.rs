@@ -6,6 +6,7 @@ use agent::{Agent, AgentSettings, AgentStatus, Report};
 use tokio::sync::mpsc;
 
 use crate::error::ShipError;
+use crate::masks::Masks;
 use crate::sources::{Known, Running, Sources};
 use crate::status::Status;
 use crate::up::{Control, Happening, TICK, WAITING};
@@ -18,7 +19,8 @@ pub fn ship(
     control: &Control,
     tell: &mut dyn FnMut(Happening<'_>),
 ) -> Result<AgentStatus, ShipError> {
-    let agent = Agent::open(settings).map_err(|source| ShipError::Agent { source })?;
+    let agent =
+        Agent::open(settings, Box::<Masks>::default()).map_err(|source| ShipError::Agent { source })?;
     // One thread is enough, and takes less memory.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| ShipError::Start { source })?;
@@ -40,9 +42,11 @@ pub fn ship(
                 Some(report) = reports.recv() => tell_report(&report, tell),
                 _ = ticks.tick() => {
                     running.tell_troubles(tell);
-                    let agent = Some(status.borrow().clone());
-                    let ready = Status { ready: true, agent, ..Status::default() };
-                    control.status.send_replace(running.status(ready, began.elapsed()));
+                    control.tell_status(|| {
+                        let agent = Some(status.borrow().clone());
+                        let ready = Status { ready: true, agent, ..Status::default() };
+                        running.status(ready, began.elapsed())
+                    });
                 }
             }
         };

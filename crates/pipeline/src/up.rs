@@ -1,5 +1,6 @@
 //! Everything in one process: sources feed one store, until somebody says stop.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use correlate::News;
@@ -19,7 +20,17 @@ use crate::status::Status;
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     pub stop: CancellationToken,
-    pub status: watch::Sender<Status>,
+    /// Written twice a second while somebody listens.
+    pub status: watch::Sender<Arc<Status>>,
+}
+
+impl Control {
+    /// There may be thousands of origins to count: not when nobody wants to know.
+    pub(crate) fn tell_status(&self, status: impl FnOnce() -> Status) {
+        if self.status.receiver_count() > 0 {
+            self.status.send_replace(Arc::new(status()));
+        }
+    }
 }
 
 /// What goes on.
@@ -86,12 +97,10 @@ fn take_all(
             live.tick(began.elapsed())?.iter().for_each(|news| tell(Happening::News(news)));
             running.tell_troubles(tell);
             let queue = (deliveries.len(), deliveries.max_capacity());
-            let status = running.status(live.status(), began.elapsed());
-            control.status.send_replace(Status {
-                ready: true,
-                stopping: stop.is_cancelled(),
-                queue,
-                ..status
+            control.tell_status(|| {
+                let stopping = stop.is_cancelled();
+                let live = Status { ready: true, stopping, queue, ..live.status() };
+                running.status(live, began.elapsed())
             });
             tick = began.elapsed() + TICK;
         }

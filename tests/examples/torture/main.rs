@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use culprit_tests::rabbitmq::Broker;
+use culprit_tests::rabbitmq::{Broker, Folder};
 use culprit_tests::small_disk::SmallDisk;
 
 use books::Account;
@@ -81,7 +81,7 @@ fn harness(binary: &str, runs: &str, seed: &str, scratch: &str) -> Result<()> {
     let harness = Harness {
         binary: binary.into(),
         disks,
-        broker: Mutex::new(Broker::start(&broker, &virtual_hosts)?),
+        broker: Mutex::new(Broker::start(&broker, Folder::Stays, &virtual_hosts)?),
         scratch,
         total: Mutex::default(),
     };

@@ -234,7 +234,8 @@ impl<'a> Run<'a> {
                 return broker.rise();
             }
             broker.control(&["stop_app"])?;
-            broker.control(&["start_app"])
+            broker.control(&["start_app"])?;
+            Ok(())
         })
     }
 

@@ -2,19 +2,23 @@
 //!
 //! Nothing here sleeps: what takes time is waited for, and a guard ends a test that would wait for ever.
 
+mod acceptor;
 mod central;
-mod certificates;
 mod host;
 
 use std::fs;
 use std::time::Duration;
 
 use agent::{Report, SendError, SpoolError, Token};
+use culprit_tests::certificates::Certificates;
 use ingest::Receipt;
 
+use crate::acceptor::acceptor;
 use crate::central::{Account, Central, Mood, SOON};
-use crate::certificates::{Certificates, SERVER_NAME};
 use crate::host::{Host, NAME, Running, STREAM, logged, stream, streamed};
+
+/// The only name in central's certificate.
+const SERVER_NAME: &str = "central.example";
 
 /// Longer than anything here takes on a busy machine.
 const GUARD: Duration = Duration::from_secs(60);
@@ -265,8 +269,9 @@ async fn receipts_are_told_when_lines_are_on_the_disk() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn central_is_trusted_and_trusts_by_certificates_and_tokens() {
     let folder = tempfile::tempdir().unwrap();
-    let certificates = Certificates::write(folder.path());
-    let mut central = Central::gone(Some(certificates.acceptor())).await;
+    let certificates = Certificates::write(folder.path(), "ours", SERVER_NAME, NAME).unwrap();
+    let strangers = Certificates::write(folder.path(), "strangers", SERVER_NAME, NAME).unwrap();
+    let mut central = Central::gone(Some(acceptor(&certificates))).await;
     central.want_token("right");
     central.come().await;
     let token = folder.path().join("token");
@@ -277,7 +282,7 @@ async fn central_is_trusted_and_trusts_by_certificates_and_tokens() {
     host.log("a.log", (0..10).map(logged));
 
     let tls = &mut host.settings.central.tls;
-    (tls.ca_file, tls.server_name) = (Some(certificates.stranger), Some(SERVER_NAME.to_owned()));
+    (tls.ca_file, tls.server_name) = (Some(strangers.ca), Some(SERVER_NAME.to_owned()));
     let told = trouble(&host).await;
     assert!(told.contains("set the CA file"), "{told}");
 
@@ -291,7 +296,7 @@ async fn central_is_trusted_and_trusts_by_certificates_and_tokens() {
     assert!(told.contains("client certificate"), "{told}");
 
     let tls = &mut host.settings.central.tls;
-    tls.certificate_file = Some(certificates.client.0.clone());
+    tls.certificate_file = Some(certificates.client.certificate.clone());
     let told = trouble(&host).await;
     assert!(told.contains("name both files or none"), "{told}");
 
@@ -300,7 +305,7 @@ async fn central_is_trusted_and_trusts_by_certificates_and_tokens() {
     let told = trouble(&host).await;
     assert!(told.contains("nowhere` for TLS; check the path"), "{told}");
 
-    host.settings.central.tls.key_file = Some(certificates.client.1.clone());
+    host.settings.central.tls.key_file = Some(certificates.client.key.clone());
     let told = trouble(&host).await;
     assert!(told.contains("answered 401") && told.contains("check the token"), "{told}");
 

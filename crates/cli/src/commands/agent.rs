@@ -3,7 +3,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Agent, Globals};
 use crate::config::Config;
 use crate::console::Console;
-use crate::engine::{self, Control};
+use crate::engine::{self, Control, Happening};
 use crate::exit::{Exit, Failure};
 use crate::{live, render};
 
@@ -25,13 +25,8 @@ pub(super) fn run(
     let sources = live::sources(&agent.hear, config, &knowledge, &control.status)?;
     console.cancel_when_interrupted(&control.stop);
     live::warnings(&sources).iter().for_each(|warning| console.warn(warning));
-    let mut failure = None;
-    let status = engine::ship(settings, sources, &control, &mut |news| {
-        if let Err(error) = super::up::tell(&news, console) {
-            failure.get_or_insert(error);
-            control.stop.cancel();
-        }
-    })?;
+    let ship = |tell: &mut dyn FnMut(Happening<'_>)| engine::ship(settings, sources, &control, tell);
+    let status = super::up::telling(&control, console, ship)?;
     console.remark(&render::up::end_of_agent(&status));
-    failure.map_or(Ok(Exit::Answered), Err)
+    Ok(Exit::Answered)
 }

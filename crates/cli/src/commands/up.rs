@@ -16,7 +16,7 @@ struct Begin {
     up: Up,
     globals: Globals,
     store: PathBuf,
-    status: watch::Sender<Status>,
+    status: watch::Sender<Arc<Status>>,
 }
 
 /// All that it takes to begin.
@@ -88,18 +88,26 @@ fn renewal(begin: Begin, console: &Console, turn: &Arc<Mutex<Turn>>) -> Renewal 
 fn go_on(prepared: Prepared, control: &Control, console: &Console) -> Result<engine::LiveReport, Failure> {
     let Prepared { knowledge, options, sources } = prepared;
     live::warnings(&sources).iter().for_each(|warning| console.warn(warning));
+    telling(control, console, |tell| engine::up(&options, sources, &knowledge, control, tell))
+}
+
+/// Tells what happens while `work` goes on, and stops it when nobody reads any more.
+pub(super) fn telling<T>(
+    control: &Control,
+    console: &Console,
+    work: impl FnOnce(&mut dyn FnMut(Happening<'_>)) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut failure = None;
-    let report = engine::up(&options, sources, &knowledge, control, &mut |news| {
+    let outcome = work(&mut |news| {
         if let Err(error) = tell(&news, console) {
-            // Nobody reads any more.
             failure.get_or_insert(error);
             control.stop.cancel();
         }
     })?;
-    failure.map_or(Ok(report), Err)
+    failure.map_or(Ok(outcome), Err)
 }
 
-pub(super) fn tell(news: &Happening<'_>, console: &Console) -> Result<(), Failure> {
+fn tell(news: &Happening<'_>, console: &Console) -> Result<(), Failure> {
     match news {
         Happening::Ready { addresses } => console.remark(&render::up::ready(addresses)),
         Happening::Trouble(what) => console.warn(what),

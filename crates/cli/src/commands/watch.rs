@@ -2,12 +2,18 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use crate::args::{Globals, Watch};
+use crate::config::Config;
 use crate::console::Console;
 use crate::engine::{Incidents, News, RequestFilter};
 use crate::exit::{Exit, Failure};
-use crate::{json, render};
+use crate::{json, live, render};
 
-pub(super) fn run(watch: &Watch, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
+pub(super) fn run(
+    watch: &Watch,
+    config: &Config,
+    globals: &Globals,
+    console: &Console,
+) -> Result<Exit, Failure> {
     let engine = super::open(globals)?;
     let mut verdicts = engine.new_verdicts();
     if watch.last > 0 {
@@ -17,7 +23,7 @@ pub(super) fn run(watch: &Watch, globals: &Globals, console: &Console) -> Result
         }
     }
     super::tell_of_writer(globals, console)?;
-    let mut incidents = Incidents::default();
+    let mut incidents = Incidents::new(live::incident_rule(config));
     let began = Instant::now();
     super::look_often(console, || {
         let now = began.elapsed();

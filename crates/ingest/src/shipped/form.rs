@@ -3,11 +3,11 @@
 //! The program's own line, when a shipper only carried it from its file. The record itself, when it is one that programs
 //! write as JSON. Otherwise one line of JSON with the parts of the OpenTelemetry log data model, which `parse` reads.
 
-use model::Timestamp;
+use model::{FieldNames, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::fields::{FieldNames, field, find};
+use super::fields::{field, find};
 use super::{Body, Record, Time};
 use crate::line_splitter::{LineSplitter, Piece};
 

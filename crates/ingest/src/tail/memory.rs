@@ -48,6 +48,8 @@ pub(super) enum Identity {
     Copy(u64),
     /// The same text as one that is being read from a file that is no more.
     Instead(u64),
+    /// The same text as one that was being read from a file that does not hold it any more.
+    Copied(u64),
     /// It may become a copy, or grow out of being one.
     Unclear,
 }
@@ -138,12 +140,14 @@ impl Stranger<'_> {
             let moved = same && text.deleted && !text.has_more() && text.consumed() >= HEADER as u64;
             return Ok(if moved { Identity::Instead(text.id) } else { Identity::New });
         }
-        // As it is right now: the copy may have been made since the last look.
-        let there =
-            text.file.as_ref().map_or(Ok(text.stamp.0), |file| file.metadata().map(|now| now.len()))?;
         if same {
-            // A copy is no longer than what it is a copy of. When the original shrank, the next look will tell.
-            return Ok(if self.length <= there { Identity::Copy(text.id) } else { Identity::Unclear });
+            return Ok(match text.length_if_still_there(self.file, self.length)? {
+                // The original was truncated, and may have been renamed and written to since.
+                None => Identity::Copied(text.id),
+                // A copy is no longer than what it is a copy of.
+                Some(length) if self.length <= length => Identity::Copy(text.id),
+                Some(_) => Identity::Unclear,
+            });
         }
         if self.length >= text.mark().offset {
             return Ok(Identity::New);

@@ -227,6 +227,10 @@ impl Text {
 
     /// The last line, although its end is not there.
     pub(super) fn read_half(&mut self, buffer: &mut Vec<u8>) -> io::Result<Progress> {
+        // Since it was seen, the text may have gone on in a copy, where nothing was read yet.
+        if !self.has_half() {
+            return Ok(Progress::NoLines);
+        }
         let length = usize::try_from(self.place.unended).unwrap_or(usize::MAX);
         self.fill(buffer, length)?;
         let Some(text) = buffer.strip_prefix(self.tail.as_slice()) else { return Ok(Progress::Rewritten) };
@@ -275,6 +279,28 @@ impl Text {
         let Position { offset, hash, half, .. } = &self.place;
         let whole = || Mark { offset: *offset, hash: hash.digest(), earlier_hash: hash.earlier() };
         half.as_ref().map_or_else(whole, |half| half.mark)
+    }
+
+    /// How long the file is right now, which may have been copied and truncated since the last look; `None` when it
+    /// does not hold any more what was handed over of it, or goes on otherwise than its copy.
+    pub(super) fn length_if_still_there(&self, copy: &File, copied: u64) -> io::Result<Option<u64>> {
+        let opened;
+        let file = match &self.file {
+            Some(file) => file,
+            None => match File::open(&self.lies_at) {
+                Ok(file) => {
+                    opened = file;
+                    &opened
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            },
+        };
+        let metadata = file.metadata()?;
+        let (is_it, length) = ((metadata.dev(), metadata.ino()) == self.file_id, metadata.len());
+        let still =
+            is_it && holds(file, length, self.mark())? && (length < copied || end_alike(file, copy, copied)?);
+        Ok(still.then_some(length))
     }
 
     /// The beginning of what was handed over.
@@ -392,6 +418,16 @@ pub(super) fn holds(file: &File, length: u64, mark: Mark) -> io::Result<bool> {
     let mut hash = TextHash::restarted(mark.earlier_hash);
     hash.update(&read_range(file, TextHash::restart(mark.offset), mark.offset)?);
     Ok(hash.digest() == mark.hash)
+}
+
+/// Whether both hold the same before that place, as far as their last bytes tell.
+fn end_alike(file: &File, copy: &File, end: u64) -> io::Result<bool> {
+    let from = end.saturating_sub(TAIL as u64);
+    let (text, mut copied) = (read_range(file, from, end)?, read_range(copy, from, end)?);
+    // While a copy is being made, there may be room for what is yet to come.
+    let written = copied.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    copied.truncate(written);
+    Ok(text.starts_with(&copied))
 }
 
 /// The hash of what comes before the last, half line.

@@ -1,12 +1,13 @@
 //! Notifications from a real RabbitMQ, published by the library that OpenStack's services use.
 
 mod broker;
-mod certificates;
 mod notifier;
 mod running;
 
 use std::time::Duration;
 
+use culprit_tests::certificates::Certificates;
+use culprit_tests::rabbitmq::{PASSWORD, SERVER_NAME, USER};
 use ingest::ClientTls;
 use ingest::amqp::{Bounds, BrokerError, Cluster, Take};
 use lapin::options::{
@@ -15,8 +16,7 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, ExchangeKind};
 
-use broker::{Broker, PASSWORD, STRANGER, USER, waiting, waits};
-use certificates::SERVER_NAME;
+use broker::{STRANGER, waiting, waits};
 use notifier::{Notifier, numbers};
 use running::{Running, Store, eventually};
 
@@ -40,7 +40,7 @@ fn copy(exchanges: &[&str]) -> Take {
 }
 
 fn copied(virtual_host: &str) -> Cluster {
-    cluster(&[&Broker::shared().url(virtual_host)], copy(&["nova"]))
+    cluster(&[&broker::shared().url(virtual_host)], copy(&["nova"]))
 }
 
 /// As oslo.messaging declares it.
@@ -70,9 +70,9 @@ fn notifier(url: &str, first: u64, count: u64) -> Notifier<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_drivers_and_both_formats_arrive_once_and_nobody_is_robbed() {
-    let broker = Broker::shared();
+    let broker = broker::shared();
     let url = broker.url("arriving");
-    let channel = broker.channel("arriving").await;
+    let channel = broker::channel(broker, "arriving").await;
     declare(&channel, "nova", false).await;
     declare(&channel, "neutron", false).await;
     // The first node is dead.
@@ -102,8 +102,8 @@ async fn both_drivers_and_both_formats_arrive_once_and_nobody_is_robbed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_comes_later_is_read_from_then_on() {
-    let broker = Broker::shared();
-    let channel = broker.channel("missing").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "missing").await;
     declare(&channel, "neutron", false).await;
     let take = copy(&["nova", "neutron"]);
     let mut running = Running::start(cluster(&[&broker.url("missing")], take), &Store::default());
@@ -123,8 +123,8 @@ async fn an_exchange_that_comes_later_is_read_from_then_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_between_commit_and_acknowledgement_neither_loses_nor_doubles() {
-    let broker = Broker::shared();
-    let channel = broker.channel("crash").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "crash").await;
     declare(&channel, "nova", false).await;
     let mut store = Store::default();
     let few_a_batch = || {
@@ -157,8 +157,8 @@ async fn a_crash_between_commit_and_acknowledgement_neither_loses_nor_doubles() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_that_could_not_be_stored_come_again() {
-    let broker = Broker::shared();
-    let channel = broker.channel("dropped").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "dropped").await;
     declare(&channel, "nova", false).await;
     let mut store = Store::default();
     let mut cluster = copied("dropped");
@@ -179,8 +179,8 @@ async fn lines_that_could_not_be_stored_come_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_of_ours_keeps_the_newest_and_no_more_than_its_bound() {
-    let broker = Broker::shared();
-    let channel = broker.channel("bounds").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "bounds").await;
     declare(&channel, "nova", false).await;
     let bounded = |messages| {
         let mut cluster = copied("bounds");
@@ -197,8 +197,9 @@ async fn a_queue_of_ours_keeps_the_newest_and_no_more_than_its_bound() {
     let mut running = Running::start(bounded(10), &store);
     running.reads(1).await;
     running.stop(&mut store).await;
-    let listed =
-        broker.control(&["list_queues", "--vhost", "bounds", "--silent", "name", "durable", "arguments"]);
+    let listed = broker
+        .control(&["list_queues", "--vhost", "bounds", "--silent", "name", "durable", "arguments"])
+        .unwrap();
     for wanted in [
         "culprit.nova\ttrue",
         r#""x-max-length",10"#,
@@ -225,9 +226,9 @@ async fn a_queue_of_ours_keeps_the_newest_and_no_more_than_its_bound() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_queues_that_nobody_reads_are_drained() {
-    let broker = Broker::shared();
+    let broker = broker::shared();
     let url = broker.url("draining");
-    let channel = broker.channel("draining").await;
+    let channel = broker::channel(broker, "draining").await;
     publish(&url, 0, 5);
     let consumes = |name: &'static str| {
         let channel = channel.clone();
@@ -256,7 +257,7 @@ async fn only_queues_that_nobody_reads_are_drained() {
     assert_eq!(store.numbers("amqp/east/notifications.info"), [0, 1, 2, 3, 4]);
 
     // Somebody comes while we drain: we step back.
-    let channel = broker.channel("draining").await;
+    let channel = broker::channel(broker, "draining").await;
     let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
     let later = channel.basic_consume("notifications.info".into(), "later".into(), options, arguments).await;
     let _reads_until_it_is_dropped = later.unwrap();
@@ -272,7 +273,7 @@ async fn only_queues_that_nobody_reads_are_drained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_for_good_ends_the_source_and_says_what_to_change() {
-    let broker = Broker::shared();
+    let broker = broker::shared();
     let port = broker.port;
     let password = PASSWORD.replace(' ', "%20");
     let check = async |url: String, expected: &str| {
@@ -307,8 +308,8 @@ async fn what_is_refused_for_good_ends_the_source_and_says_what_to_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_user_may_not_do_is_said_and_tried_again() {
-    let broker = Broker::shared();
-    let channel = broker.channel("permissions").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "permissions").await;
     declare(&channel, "nova", false).await;
     let url = broker.url("permissions").replace(USER, STRANGER);
     let mut running = Running::start(cluster(&[&url], copy(&["nova"])), &Store::default());
@@ -320,8 +321,8 @@ async fn what_a_user_may_not_do_is_said_and_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_readers_of_one_queue_are_told_apart() {
-    let broker = Broker::shared();
-    let channel = broker.channel("two").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "two").await;
     declare(&channel, "nova", false).await;
     let mut store = Store::default();
     let mut first = Running::start(copied("two"), &store);
@@ -345,8 +346,8 @@ async fn two_readers_of_one_queue_are_told_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_bodies_are_lines() {
-    let broker = Broker::shared();
-    let channel = broker.channel("odd").await;
+    let broker = broker::shared();
+    let channel = broker::channel(broker, "odd").await;
     declare(&channel, "nova", false).await;
     let mut cluster = copied("odd");
     cluster.settings.max_line = 100;
@@ -381,14 +382,14 @@ async fn odd_bodies_are_lines() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_trusts_whom_it_is_told_to_trust() {
-    let broker = Broker::shared();
+    let broker = broker::shared();
     let certificates = &broker.certificates;
     let password = PASSWORD.replace(' ', "%20");
     let url = format!("amqps://{USER}:{password}@127.0.0.1:{}/two", broker.tls_port);
     let ours = ClientTls {
         ca_file: Some(certificates.ca.clone()),
-        certificate_file: Some(certificates.client.0.clone()),
-        key_file: Some(certificates.client.1.clone()),
+        certificate_file: Some(certificates.client.certificate.clone()),
+        key_file: Some(certificates.client.key.clone()),
         server_name: Some(SERVER_NAME.to_owned()),
     };
     let secured = |url: &str, tls: &ClientTls| {
@@ -402,9 +403,13 @@ async fn tls_trusts_whom_it_is_told_to_trust() {
     };
     check(ClientTls { ca_file: None, ..ours.clone() }, "signed by nobody whom we trust: set the CA file")
         .await;
-    let stranger = Some(certificates.stranger.clone());
-    check(ClientTls { ca_file: stranger, ..ours.clone() }, "signed by nobody whom we trust: set the CA file")
-        .await;
+    let folder = tempfile::tempdir().unwrap();
+    let strangers = Certificates::write(folder.path(), "strangers", SERVER_NAME, USER).unwrap();
+    check(
+        ClientTls { ca_file: Some(strangers.ca), ..ours.clone() },
+        "signed by nobody whom we trust: set the CA file",
+    )
+    .await;
     check(
         ClientTls { server_name: None, ..ours.clone() },
         "certificate is for another name: set the server name",
@@ -422,9 +427,9 @@ async fn tls_trusts_whom_it_is_told_to_trust() {
         "failed to read `/nowhere/ca.pem` for TLS; check the path",
     )
     .await;
-    let key = Some(certificates.client.1.clone());
+    let key = Some(certificates.client.key.clone());
     check(ClientTls { ca_file: key, ..ours.clone() }, "it must hold certificates in PEM").await;
-    let other = Some(certificates.server.1.clone());
+    let other = Some(certificates.server.key.clone());
     check(ClientTls { key_file: other, ..ours.clone() }, "check that the key belongs to the certificate")
         .await;
 
@@ -442,9 +447,10 @@ async fn tls_trusts_whom_it_is_told_to_trust() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_killed_and_comes_back_is_read_on() {
-    let mut broker = Broker::own();
+    let mut own = broker::own();
+    let broker = &mut own.broker;
     let url = broker.url("restart");
-    declare(&broker.channel("restart").await, "nova", true).await;
+    declare(&broker::channel(broker, "restart").await, "nova", true).await;
     let mut store = Store::default();
     let mut running = Running::start(cluster(&[&url], copy(&["nova"])), &store);
     running.reads(1).await;
@@ -453,11 +459,11 @@ async fn a_broker_that_is_killed_and_comes_back_is_read_on() {
     running.stores(&mut store, 200).await;
     broker.kill();
     running.trouble_with("lost broker").await;
-    tokio::task::block_in_place(|| broker.rise());
+    tokio::task::block_in_place(|| broker.rise()).unwrap();
     running.reads_storing(&mut store).await;
     running.stores(&mut store, 600).await;
     assert_eq!(tokio::task::block_in_place(|| numbers(&mut publishing)), 600);
-    waits(&broker.channel("restart").await, "culprit.nova", 0).await;
+    waits(&broker::channel(broker, "restart").await, "culprit.nova", 0).await;
     running.stop(&mut store).await;
     let mut numbers = store.numbers("amqp/east/nova");
     numbers.sort_unstable();

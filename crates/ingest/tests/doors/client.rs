@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -55,7 +55,7 @@ pub(crate) async fn answer(stream: &mut TcpStream) -> Answer {
     Answer { status, head, body: bytes[end + 4..].to_vec() }
 }
 
-pub(crate) async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut bytes = Vec::new();
     let read = async {
         let mut part = vec![0; 64 << 10];

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use culprit_tests::certificates::{Certificates, Signed};
 use ingest::http::TlsSettings;
 use ingest::{LiveSource as _, Syslog, SyslogSettings};
 use tokio::process::{Child, Command};
@@ -11,7 +12,6 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::certificates::Certificates;
 use crate::forward::Fluentd;
 use crate::site::{Disk, GUARD, Site};
 
@@ -40,8 +40,8 @@ async fn python(script: &str, arguments: &[&str]) {
 #[tokio::test]
 async fn the_sdk_of_opentelemetry() {
     let folder = tempfile::tempdir().unwrap();
-    let certificates = Certificates::write(folder.path());
-    let (certificate, key) = certificates.server.clone();
+    let certificates = Certificates::write(folder.path(), "ours", "localhost", "shipper").unwrap();
+    let Signed { certificate, key } = certificates.server.clone();
     let tls = TlsSettings { certificate, key, client_ca: Some(certificates.ca.clone()) };
     let site = Site::with(Disk::Works, |settings| {
         settings.token = Some("s3cret".to_owned());
@@ -51,7 +51,7 @@ async fn the_sdk_of_opentelemetry() {
     let url = format!("https://localhost:{}", site.address.port());
     let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
     let (ca, certificate, key) =
-        (path(&certificates.ca), path(&certificates.client.0), path(&certificates.client.1));
+        (path(&certificates.ca), path(&certificates.client.certificate), path(&certificates.client.key));
     python("otel.py", &[&url, &ca, &certificate, &key]).await;
     let store = site.close().await;
     let lines = store.only("otlp/ctl1/nova-api");

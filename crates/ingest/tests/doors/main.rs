@@ -2,12 +2,12 @@
 //! would wait for ever.
 
 mod bulk;
-mod certificates;
 mod client;
 mod clients;
 mod forward;
 mod loki;
 mod mutations;
+mod mutual_tls;
 mod otlp;
 mod serving;
 mod site;

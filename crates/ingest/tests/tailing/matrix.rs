@@ -144,6 +144,50 @@ fn a_hole_of_megabytes_before_the_first_line() {
 }
 
 #[test]
+fn a_copy_is_known_although_its_original_holds_something_else_by_now() {
+    let mut site = Site::new();
+    site.append("a.log", "1\n");
+    site.step();
+    site.append("a.log", "2\n");
+    site.copy_truncate("a.log", "a.log.2");
+    site.rename("a.log", "a.log.1");
+    site.append("a.log.1", "3\n");
+    site.append("a.log", "4\n");
+    // Nobody reads, so that nobody sees that the original does not go on with what was read of it.
+    (0..5).for_each(|_| site.look());
+    site.wait(5);
+    let mut texts = site.lines_of_texts();
+    // What came into both files within one tick of the clock has no order.
+    texts.sort();
+    assert_eq!(texts, [vec!["1", "2"], vec!["3"], vec!["4"]]);
+}
+
+#[test]
+fn a_copy_is_known_although_its_original_begins_with_the_same_words_again() {
+    let mut site = Site::new();
+    site.append("a.log", "the same ");
+    site.wait(8);
+    site.append("a.log", "a\n");
+    site.copy_truncate("a.log", "a.log.1");
+    site.append("a.log", "the same words\n");
+    site.wait(5);
+    assert_eq!(site.lines_of_texts(), [["the same a"], ["the same words"]]);
+}
+
+#[test]
+fn a_half_line_that_is_ended_copied_and_truncated_before_it_is_read() {
+    let mut site = Site::new();
+    site.append("a.log", "1\nha");
+    site.step();
+    // It is due by now, and nobody reads.
+    (0..6).for_each(|_| site.look());
+    site.append("a.log", "lf\n");
+    site.copy_truncate("a.log", "a.log.1");
+    site.step();
+    site.expect("1 half");
+}
+
+#[test]
 fn copytruncate_across_restart() {
     for patterns in [["*.log"], ["*.log*"]] {
         let mut site = Site::with(&patterns, |_| {});

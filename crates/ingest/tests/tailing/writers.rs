@@ -33,8 +33,6 @@ struct Writer {
     /// What is missing of the last line.
     missing: String,
     aside: usize,
-    /// A copy was made and the original truncated, and nobody looked since.
-    copied: bool,
     /// Whether files that were put aside are asked for too.
     asks_for_all: bool,
 }
@@ -46,8 +44,7 @@ impl Writer {
             settings.lines.batch_lines = 3;
             settings.lines.batch_bytes = 200;
         });
-        let mut writer =
-            Self { site, next: 0, missing: String::new(), aside: 0, copied: false, asks_for_all };
+        let mut writer = Self { site, next: 0, missing: String::new(), aside: 0, asks_for_all };
         writer.append(1);
         writer.store();
         writer
@@ -98,11 +95,6 @@ impl Writer {
                 self.missing = format!("{rest}\n");
             }
             Action::Rename(late) => {
-                // Known to go wrong: an original that was truncated, and is renamed and written to before anybody read it,
-                // hides that the older copy is its own; the copy is then read from its beginning.
-                if std::mem::take(&mut self.copied) {
-                    self.site.step();
-                }
                 self.shift();
                 self.site.rename("a.log", "a.log.1");
                 if late {
@@ -114,7 +106,6 @@ impl Writer {
             Action::CopyTruncate => {
                 self.shift();
                 self.site.copy_truncate("a.log", "a.log.1");
-                self.copied = true;
             }
             Action::Compress => {
                 if !self.asks_for_all {

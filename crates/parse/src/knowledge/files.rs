@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use model::FieldNames;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use toml::Spanned;
 
-use super::shipped::ShippedFields;
-use super::{access, daemons, ids, signatures};
+use super::{access, daemons, ids, shipped, signatures};
 use crate::format::payload::Vocabulary;
 
 /// The program's own files, by their names: `build.rs` read them.
@@ -226,10 +226,10 @@ pub(super) fn vocabulary(overlay: Option<&Path>) -> Result<Vocabulary, FilterErr
 }
 
 /// What the fields mean that shippers send; in a file of its own as well.
-pub(super) fn shipped_fields(overlay: Option<&Path>) -> Result<ShippedFields, FilterError> {
-    let built_in = ShippedFields::built_in().clone();
+pub(super) fn field_names(overlay: Option<&Path>) -> Result<FieldNames, FilterError> {
+    let built_in = shipped::built_in().clone();
     let own = read_own(overlay, DOORS)?;
-    Ok(own.into_iter().fold(built_in, ShippedFields::overlaid))
+    Ok(own.into_iter().fold(built_in, shipped::overlaid))
 }
 
 /// A file that a site may have.
@@ -368,7 +368,7 @@ mod tests {
         fs::remove_file(folder.join(NOTIFICATIONS)).unwrap();
 
         fs::write(folder.join(DOORS), "hosts = ['machine']").unwrap();
-        let fields = Knowledge::load(Some(&folder)).unwrap().shipped_fields().clone();
+        let fields = Knowledge::load(Some(&folder)).unwrap().field_names().clone();
         assert_eq!((fields.hosts, fields.paths.is_empty()), (vec!["machine".to_owned()], false));
         fs::write(folder.join(DOORS), "\nhots = ['machine']").unwrap();
         let error = Knowledge::load(Some(&folder)).unwrap_err().to_string();
