@@ -16,6 +16,7 @@ use culprit_tests::running::Running;
 use culprit_tests::session::Session;
 use index::Reader;
 use model::{Id, TimeRange};
+use serde_json::Value;
 
 /// A file that is written anew, as far as it has come.
 struct Source {
@@ -41,7 +42,9 @@ fn main() -> Result<()> {
     let scratch = Path::new(scratch);
     let (rate, seconds): (f64, f64) = (rate.parse()?, seconds.parse()?);
     let logs = scratch.join("logs");
-    let (mut sources, bytes_a_line) = sources(&Path::new(corpus).join("logs"), &logs)?;
+    let corpus = Path::new(corpus);
+    let mut sources = sources(&corpus.join("logs"), &logs)?;
+    let bytes_a_line = bytes_a_line(corpus)?;
     let session = Session { binary: PathBuf::from(binary), store: scratch.join("store") };
     let (up, address) = start_up(&session, &logs);
     let agent = start_agent(&session, scratch, &address);
@@ -88,10 +91,8 @@ fn main() -> Result<()> {
 }
 
 /// All files below a folder, to be written to another.
-fn sources(corpus: &Path, logs: &Path) -> Result<(Vec<Source>, f64)> {
+fn sources(corpus: &Path, logs: &Path) -> Result<Vec<Source>> {
     let (mut sources, mut folders) = (Vec::new(), vec![corpus.to_owned()]);
-    // Large files have longer lines than small ones.
-    let (mut bytes, mut lines) = (0.0, 0.0);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
@@ -101,17 +102,21 @@ fn sources(corpus: &Path, logs: &Path) -> Result<(Vec<Source>, f64)> {
             }
             let to = logs.join(path.strip_prefix(corpus)?);
             fs::create_dir_all(to.parent().context("it lies below")?)?;
-            let mut head = vec![0; 1 << 16];
-            let length = File::open(&path)?.read(&mut head)?;
-            let ends = head[..length].iter().filter(|byte| **byte == b'\n').count();
             let to = OpenOptions::new().create(true).append(true).open(to)?;
             let size = path.metadata()?.len();
-            bytes += size as f64;
-            lines += size as f64 * ends as f64 / length.max(1) as f64;
             sources.push(Source { from: File::open(path)?, to, size, written: 0, rest: Vec::new() });
         }
     }
-    Ok((sources, bytes / lines))
+    Ok(sources)
+}
+
+/// As `cargo xtask gen-logs` counted them.
+fn bytes_a_line(corpus: &Path) -> Result<f64> {
+    let manifest: Value = serde_json::from_slice(&fs::read(corpus.join("manifest.json"))?)?;
+    let files = manifest["files"].as_object().context("a manifest lists files")?;
+    let logs = || files.iter().filter(|(path, _)| path.starts_with("logs/"));
+    let sum = |key: &str| -> f64 { logs().filter_map(|(_, file)| file[key].as_f64()).sum() };
+    Ok(sum("bytes") / sum("lines"))
 }
 
 impl Source {

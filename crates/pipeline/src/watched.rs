@@ -15,7 +15,7 @@ use model::{Id, Outcome, State, Summary};
 /// Lines of the same second come from several files.
 const SETTLE: Duration = Duration::from_millis(1000);
 /// A request that was heard of lately may end at any time, one that is silent waits for something: it is looked at again
-/// after a quarter of the time for which nothing was heard of it, within these bounds. Errors are heard of.
+/// after half of the time for which nothing was heard of it, within these bounds. Errors are heard of.
 const EVERY: Duration = Duration::from_millis(2500);
 const SELDOM: Duration = Duration::from_secs(60);
 /// Late lines may tell more of a failure: for so long, and looked for so often.
@@ -169,7 +169,7 @@ impl Watched {
             let pause = match state {
                 _ if same.is_none() => SETTLE,
                 State::Settled => AMENDED_EVERY,
-                _ => (now.saturating_sub(watch.heard) / 4).clamp(EVERY, SELDOM),
+                _ => (now.saturating_sub(watch.heard) / 2).clamp(EVERY, SELDOM),
             };
             watch.due = now + pause;
             self.due.insert((watch.due, request.clone()));
@@ -247,7 +247,7 @@ mod tests {
         check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
         check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[5500], true);
         // One that does not end is told when it is stuck.
-        check(&[(Unfinished, 2); 160], &[1_844_000], false);
+        check(&[(Unfinished, 2); 160], &[1_801_500], false);
         // Late lines may tell more for twenty seconds.
         check(&[(Failed, 3); 10], &[2000], false);
     }
