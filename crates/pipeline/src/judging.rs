@@ -1,10 +1,11 @@
 //! Requests are judged beside the writing: to look at some hundred of them takes longer than lines may wait.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use correlate::notes::Opening;
+use correlate::notes::{self, Opening};
 use correlate::{Baseline, judge_briefly, judge_request};
 use index::{Fresh, Reader};
 use model::{Id, Outcome, State, Summary};
@@ -87,13 +88,21 @@ impl Judging {
                     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                 self.watched = judge.watched.len();
                 self.work = Some(Work::Resting(judge));
-                findings
+                self.without_reopened(findings)
             }
             other => {
                 self.work = other;
                 Findings::default()
             }
         }
+    }
+
+    /// A line opened it while it was judged: that is remembered, until it is judged again.
+    fn without_reopened(&self, mut findings: Findings) -> Findings {
+        let opened = self.heard.iter().filter(|(_, opening, _)| opening.is_some());
+        let opened: HashSet<Vec<u8>> = opened.map(|(request, ..)| notes::request_key(request)).collect();
+        findings.notes.retain(|(key, _)| !opened.contains(key));
+        findings
     }
 }
 
@@ -108,11 +117,11 @@ impl Drop for Judging {
 
 /// Asks the store about requests.
 pub(crate) struct Judge {
-    pub(crate) knowledge: Knowledge,
+    knowledge: Knowledge,
     /// Shows what is written as of the last round.
-    pub(crate) reader: Arc<Reader>,
-    pub(crate) watched: Watched,
-    pub(crate) baseline: Baseline,
+    reader: Arc<Reader>,
+    watched: Watched,
+    baseline: Baseline,
     lessons: Lessons,
     parsed: ParsedEvents,
 }
@@ -161,5 +170,25 @@ impl Judge {
             findings.notes.push(baseline_note(&self.baseline));
         }
         findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_opens_a_request_while_it_is_judged_is_not_forgotten() {
+        let ids = ["0679010f-c12e-4d7d-a1f6-9c887eb0e4f8", "1679010f-c12e-4d7d-a1f6-9c887eb0e4f8"];
+        let [opened, complained] = ids.map(|id| Id::parse(id).unwrap());
+        let opening = Opening::new(Timestamp::MIN, 0);
+        let heard =
+            vec![(opened.clone(), Some(opening), Duration::ZERO), (complained.clone(), None, Duration::ZERO)];
+        let judging = Judging { work: None, heard, watched: 0 };
+        let notes = [&opened, &complained].map(|id| (notes::request_key(id), Vec::new()));
+        let kept = judging.without_reopened(Findings { notes: notes.to_vec(), told: Vec::new() });
+        assert_eq!(kept.notes, notes[1..]);
     }
 }
