@@ -60,9 +60,7 @@ impl Garbage {
             self.removing = Some(std::thread::spawn(remove));
         }
     }
-}
 
-impl Garbage {
     /// Waits for what is being removed.
     pub(crate) fn wait(&mut self) {
         drop(self.removing.take().map(JoinHandle::join));

@@ -1,6 +1,6 @@
 //! What every line goes through before it is stored, wherever it comes from.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use correlate::notes::{self, Opening};
@@ -33,21 +33,12 @@ impl Text {
 /// Looks at lines, and remembers which requests they show to be worth judging.
 pub(crate) struct FirstLook<'a> {
     knowledge: &'a Knowledge,
-    heard: Heard,
-}
-
-/// Of requests.
-#[derive(Debug, Default)]
-pub(crate) struct Heard {
-    /// Lines show them to be worth judging.
-    pub(crate) opened: HashMap<Id, Opening>,
-    /// Something went wrong in them.
-    pub(crate) complained: HashSet<Id>,
+    opened: HashMap<Id, Opening>,
 }
 
 impl<'a> FirstLook<'a> {
     pub(crate) fn new(knowledge: &'a Knowledge) -> Self {
-        Self { knowledge, heard: Heard::default() }
+        Self { knowledge, opened: HashMap::new() }
     }
 
     /// `cut` are the numbers of lines that were too long.
@@ -56,7 +47,6 @@ impl<'a> FirstLook<'a> {
         if cut.contains(&line.number) {
             annotation.defect = Some(Defect::TooLong);
         }
-        self.heard.complained.extend(text.annotator.complains_of().cloned());
         if let Some(start) = text.annotator.message_start() {
             let glance = self.knowledge.glance(line.text.get(start..).unwrap_or_default());
             annotation.notable = glance.notable;
@@ -76,14 +66,14 @@ impl<'a> FirstLook<'a> {
             parse::told_failure(&event).map(|signature| parse::signature_id(&signature.slug));
         if let (Some(request), Some(at)) = (correlate::opens(&event), event.timestamp) {
             let opening = Opening::new(at, text.id.number());
-            let first = self.heard.opened.entry(request).or_insert(opening);
+            let first = self.opened.entry(request).or_insert(opening);
             *first = opening.min(*first);
         }
     }
 
-    /// What the lines since the last call tell.
-    pub(crate) fn take_heard(&mut self) -> Heard {
-        std::mem::take(&mut self.heard)
+    /// The requests that the lines since the last call show to be worth judging.
+    pub(crate) fn take_opened(&mut self) -> HashMap<Id, Opening> {
+        std::mem::take(&mut self.opened)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lines that live sources hand over: stored, committed, and the requests in them judged as they go on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use model::{Annotation, Line, Source, State};
 use parse::{Annotator, Knowledge};
 
 use crate::error::LiveError;
-use crate::first_look::{FirstLook, Heard, Text, locate, notes_of};
+use crate::first_look::{FirstLook, Text, locate, notes_of};
 use crate::judge::learned;
 use crate::judging::{Findings, Judge, Judging};
 use crate::options::{Keep, LiveOptions, Place};
@@ -203,8 +203,13 @@ impl<'a> Live<'a> {
             }
         };
         let Some(text) = self.texts.get_mut(&key) else { return Ok(()) };
-        let lines: Vec<(Line, Annotation)> =
-            lines.into_iter().map(|line| self.look.at(line, &cut, text)).collect();
+        let mut complained = HashSet::new();
+        let look = |line| {
+            let looked_at = self.look.at(line, &cut, text);
+            complained.extend(text.annotator.complains_of().cloned());
+            looked_at
+        };
+        let lines: Vec<(Line, Annotation)> = lines.into_iter().map(look).collect();
         let count = count(&lines);
         let bytes = usize::try_from(count.bytes).unwrap_or(usize::MAX);
         let origin = Origin { host: text.source.host.clone(), service: text.source.service.clone() };
@@ -215,7 +220,7 @@ impl<'a> Live<'a> {
         self.uncommitted += bytes;
         self.checkpoints.insert(text.id, state);
         self.receipts.push(receipt);
-        let Heard { opened, complained } = self.look.take_heard();
+        let opened = self.look.take_opened();
         self.writer.put_summaries(notes_of(&opened));
         for (request, opening) in opened {
             self.judging.hear(request, Some(opening), now);

@@ -162,7 +162,7 @@ impl<'a> Import<'a> {
 
     /// Everything that was read becomes durable, with how far it was read: beside the reading.
     fn commit(&mut self) -> Result<(), ImportError> {
-        self.writer.put_summaries(notes_of(&self.look.take_heard().opened));
+        self.writer.put_summaries(notes_of(&self.look.take_opened()));
         self.uncommitted = 0;
         let done = std::mem::take(&mut self.done);
         self.writer.start_commit(done).map_err(|source| ImportError::Write { source })
