@@ -2,7 +2,7 @@
 //! the processor's nearest caches; here a few bytes at every fourth place are looked up, as in the algorithm of Wu and
 //! Manber (1994), and only what is then likely is compared.
 
-use std::collections::HashMap;
+use std::iter::successors;
 
 /// Literals, ready to be looked for.
 #[derive(Debug, Default)]
@@ -35,23 +35,46 @@ impl Shape {
     const fn shortest(self) -> usize {
         self.window + self.stride - 1
     }
+
+    /// How often the windows of each slot stand in literals: what many say stands in many other texts too.
+    fn common(self, literals: &[(usize, &[u8])]) -> Vec<u8> {
+        let mut common = vec![0_u8; SLOTS];
+        for (_, text) in literals {
+            self.slots(text).for_each(|slot| common[slot] = common[slot].saturating_add(1));
+        }
+        common
+    }
+
+    /// Where in a literal the windows begin that say most.
+    fn rarest(self, text: &[u8], common: &[u8]) -> usize {
+        let times: Vec<u32> = self.slots(text).map(|slot| common[slot].into()).collect();
+        let shared = times.windows(self.stride).map(|together| together.iter().sum::<u32>());
+        shared.enumerate().min_by_key(|(_, shared)| *shared).map_or(0, |(start, _)| start)
+    }
+
+    fn slots<'a>(self, text: &'a [u8]) -> impl Iterator<Item = usize> + use<'a> {
+        text.windows(self.window).map(|window| slot(value(window)))
+    }
 }
 
 #[derive(Debug)]
 struct Windows {
     shape: Shape,
-    /// One bit for each value of a hash: whether some window has it.
-    known: Box<[u64; KNOWN_WORDS]>,
-    /// Sorted.
+    /// One bit for each slot: whether some window has it.
+    known: Box<[u64; SLOTS / 64]>,
     entries: Vec<Window>,
+    /// The last entry of each shelf.
+    shelves: Box<[Option<usize>]>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 struct Window {
     bytes: u64,
     literal: usize,
     /// Where in the literal it stands.
     at: usize,
+    /// The entry before it on its shelf.
+    before: Option<usize>,
 }
 
 /// A literal that stands in a text.
@@ -64,7 +87,8 @@ pub(super) struct Hit {
 
 /// 32 KiB of bits: few of the windows of other words fall together with a known one.
 const HASH_BITS: u32 = 18;
-const KNOWN_WORDS: usize = 1 << (HASH_BITS - 6);
+const SLOTS: usize = 1 << HASH_BITS;
+const SHELVES: usize = 1 << 12;
 
 impl Literals {
     /// What is shorter than [`SHORTEST`] is never found.
@@ -96,41 +120,27 @@ impl Literals {
 
 impl Windows {
     fn new(shape: Shape, literals: &[(usize, &[u8])]) -> Self {
-        let mut windows = Self { shape, known: Box::new([0; KNOWN_WORDS]), entries: Vec::new() };
-        let common = windows.common(literals);
+        let mut windows = Self {
+            shape,
+            known: Box::new([0; SLOTS / 64]),
+            entries: Vec::with_capacity(literals.len() * shape.stride),
+            shelves: vec![None; SHELVES].into(),
+        };
+        let common = shape.common(literals);
         for &(literal, text) in literals {
-            let start = windows.rarest(text, &common);
+            let start = shape.rarest(text, &common);
             for at in start..start + shape.stride {
-                windows.entries.push(Window { bytes: value(&text[at..at + shape.window]), literal, at });
+                windows.add(value(&text[at..at + shape.window]), literal, at);
             }
-        }
-        windows.entries.sort_unstable();
-        for entry in 0..windows.entries.len() {
-            let (place, bit) = slot(windows.entries[entry].bytes);
-            windows.known[place] |= bit;
         }
         windows
     }
 
-    /// How many literals have each window: what many say stands in many other texts too.
-    fn common(&self, literals: &[(usize, &[u8])]) -> HashMap<u64, usize> {
-        let mut common = HashMap::new();
-        for (_, text) in literals {
-            for at in 0..=text.len() - self.shape.window {
-                *common.entry(value(&text[at..at + self.shape.window])).or_default() += 1;
-            }
-        }
-        common
-    }
-
-    /// Where in a literal the windows begin that say most.
-    fn rarest(&self, text: &[u8], common: &HashMap<u64, usize>) -> usize {
-        let Shape { window, stride } = self.shape;
-        let shared = |start: &usize| -> usize {
-            let places = *start..start + stride;
-            places.filter_map(|at| common.get(&value(&text[at..at + window]))).sum()
-        };
-        (0..=text.len() - self.shape.shortest()).min_by_key(shared).unwrap_or(0)
+    fn add(&mut self, bytes: u64, literal: usize, at: usize) {
+        let slot = slot(bytes);
+        self.known[slot / 64] |= 1 << (slot % 64);
+        let before = self.shelves[slot % SHELVES].replace(self.entries.len());
+        self.entries.push(Window { bytes, literal, at, before });
     }
 
     fn find(&self, text: &[u8], visit: impl FnMut(&Window, usize)) {
@@ -144,11 +154,11 @@ impl Windows {
         let stride = self.shape.stride;
         for (step, window) in text.array_windows::<WINDOW>().step_by(stride).enumerate() {
             let bytes = value(window);
-            let (place, bit) = slot(bytes);
-            if self.known[place] & bit != 0 {
-                let first = self.entries.partition_point(|entry| entry.bytes < bytes);
-                let fits = self.entries.iter().skip(first).take_while(|entry| entry.bytes == bytes);
-                fits.for_each(|entry| visit(entry, step * stride));
+            let slot = slot(bytes);
+            if self.known[slot / 64] & (1 << (slot % 64)) != 0 {
+                let entry = |at: Option<usize>| self.entries.get(at?);
+                let shelf = successors(entry(self.shelves[slot % SHELVES]), |last| entry(last.before));
+                shelf.filter(|entry| entry.bytes == bytes).for_each(|entry| visit(entry, step * stride));
             }
         }
     }
@@ -160,10 +170,9 @@ fn value(window: &[u8]) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// The word and the bit for a window.
-fn slot(bytes: u64) -> (usize, u64) {
-    let hash = bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS);
-    ((hash >> 6) as usize % KNOWN_WORDS, 1 << (hash & 63))
+/// Its hash.
+const fn slot(bytes: u64) -> usize {
+    (bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - HASH_BITS)) as usize % SLOTS
 }
 
 #[cfg(test)]
