@@ -79,7 +79,7 @@ fn main() -> Result<()> {
     delays.sort();
     let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize];
     println!(
-        "found through the agent: {} lines, p50 {:.0?}, p99 {:.0?}, the latest {:.0?}",
+        "found through the agent: {} lines, p50 {:.2?}, p99 {:.2?}, the latest {:.2?}",
         delays.len(),
         at(0.5),
         at(0.99),

@@ -3,8 +3,8 @@
 //!     cargo run --release -p ingest --example drain_rate -- amqp://guest:guest@localhost [MESSAGES] [MILLISECONDS]
 //!
 //! An exchange is bound to our own queue and to another one of the same kind. Both are filled while nobody reads; then
-//! they are drained in turn, four times, another one first each time. Lines count as durable at the next of our commits, one every so many milliseconds (200), as a
-//! store would make them. The broker keeps nothing of it.
+//! both are drained side by side, four times. Lines count as durable at the next of our commits, one every so many
+//! milliseconds (200), as a store would make them. The broker keeps nothing of it.
 
 #![expect(clippy::print_stdout, reason = "a program that talks to whoever measures")]
 
@@ -49,20 +49,15 @@ async fn main() -> Outcome<()> {
     let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
     for round in 1..=ROUNDS {
         fill(&channel, messages).await?;
-        let (one, other) = if round % 2 == 1 {
-            let one = acknowledge(&connection, messages).await?;
-            (one, drain(&url, messages, between_commits).await?)
-        } else {
-            let other = drain(&url, messages, between_commits).await?;
-            (acknowledge(&connection, messages).await?, other)
-        };
+        let (acknowledged, drained) =
+            tokio::try_join!(acknowledge(&connection, messages), drain(&url, messages, between_commits))?;
         println!(
             "round {round}: only acknowledged {}, drained {}",
-            rate(messages, one),
-            rate(messages, other)
+            rate(messages, acknowledged),
+            rate(messages, drained)
         );
-        theirs += one;
-        ours += other;
+        theirs += acknowledged;
+        ours += drained;
     }
     println!(
         "drained at {:.0} % of the rate of a consumer that only acknowledges",

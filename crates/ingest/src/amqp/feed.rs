@@ -32,6 +32,10 @@ const PARTING: Duration = Duration::from_secs(1);
 /// To look at a message costs some microseconds: other tasks shall not wait for a whole batch.
 const AT_ONCE: usize = 32;
 
+/// Whoever waits for each message is woken for each, which costs more than the message. Those that come meanwhile are
+/// taken together.
+const BREATH: Duration = Duration::from_millis(1);
+
 /// What lives longer than a connection.
 #[derive(Debug)]
 pub(super) struct Feed {
@@ -65,6 +69,13 @@ enum Step<'a> {
     Incoming(Option<lapin::Result<Incoming>>),
     Due,
     Look,
+}
+
+/// Of what has arrived.
+#[derive(PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Perhaps,
 }
 
 impl Feed {
@@ -168,7 +179,9 @@ impl<'a> Reading<'a> {
                 Step::Room(room) => room.send(self.hand_over()),
                 Step::Incoming(incoming) => {
                     self.take(incoming)?;
-                    self.take_what_is_there().await?;
+                    if self.take_what_is_there().await? == Left::Nothing {
+                        tokio::time::sleep(BREATH).await;
+                    }
                 }
                 Step::Due => self.pass_over(),
             }
@@ -220,15 +233,15 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    async fn take_what_is_there(&mut self) -> Result<(), BrokerError> {
+    async fn take_what_is_there(&mut self) -> Result<Left, BrokerError> {
         for _ in 0..AT_ONCE {
             if self.gathered.is_full(&self.session.cluster.settings) {
                 break;
             }
-            let Some(incoming) = now(&mut self.consumer).await else { break };
+            let Some(incoming) = now(&mut self.consumer).await else { return Ok(Left::Nothing) };
             self.take(incoming)?;
         }
-        Ok(())
+        Ok(Left::Perhaps)
     }
 
     fn hand_over(&mut self) -> Delivery {
