@@ -90,7 +90,7 @@ const MOST_TEXTS: NonZeroUsize = NonZeroUsize::new(1 << 16).expect("not zero");
 const COMMIT_EVERY: Duration = Duration::from_millis(400);
 /// So often one looks whether a commit has ended.
 const SETTLE: Duration = Duration::from_millis(20);
-/// Between two commits.
+/// The pause after a commit is an eighth of its length, or of this when that is less.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const RETAINED_EVERY: Duration = Duration::from_secs(600);
 const SECONDS_A_DAY: i64 = 86_400;
@@ -262,9 +262,9 @@ impl<'a> Live<'a> {
         if !self.noted && self.receipts.is_empty() {
             return Ok(COMMIT_EVERY);
         }
-        // A disk that needs long for a commit gets half as long to do other things.
-        let last = self.counts.commits.last.min(LONGEST_PAUSE);
-        let next = self.committing_since + COMMIT_EVERY.max(last + last / 2);
+        // A disk that needs long for a commit gets some time to do other things.
+        let last = self.counts.commits.last;
+        let next = self.committing_since + COMMIT_EVERY.max(last + last.min(LONGEST_PAUSE) / 8);
         if now < next {
             return Ok(next.saturating_sub(now));
         }

@@ -94,8 +94,11 @@ impl Patterns {
         }
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            // What is not there yet may come.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            // What is not there yet may come, and is told where it would begin.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let there = folder.ancestors().skip(1).find(|folder| folder.is_dir());
+                return listing.folders.extend(there.map(Path::to_owned));
+            }
             Err(error) => return listing.problems.push(ReadError::open(folder, error)),
         };
         listing.folders.push(folder.to_owned());

@@ -11,8 +11,8 @@ use crate::Running;
 /// So rare that nothing is found by it while a test runs.
 const NEVER: Duration = Duration::from_secs(3600);
 
-fn start(folder: &tempfile::TempDir, pattern: &str) -> Running {
-    let patterns = vec![format!("{}/{pattern}", folder.path().display())];
+fn start(folder: &tempfile::TempDir, patterns: &[&str]) -> Running {
+    let patterns = patterns.iter().map(|pattern| format!("{}/{pattern}", folder.path().display())).collect();
     let settings = TailSettings { patterns, rescan: NEVER, ..TailSettings::default() };
     Running::start(LiveTail::new(settings, Vec::new()).unwrap(), 4)
 }
@@ -21,7 +21,7 @@ fn start(folder: &tempfile::TempDir, pattern: &str) -> Running {
 async fn new_files_and_folders_are_told_by_the_system() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.log"), "1\n").unwrap();
-    let mut running = start(&folder, "**/*.log");
+    let mut running = start(&folder, &["**/*.log"]);
     assert_eq!(running.lines(1).await, ["1"]);
     fs::create_dir_all(folder.path().join("new/deep")).unwrap();
     fs::write(folder.path().join("new/deep/b.log"), "2\n").unwrap();
@@ -35,10 +35,27 @@ async fn new_files_and_folders_are_told_by_the_system() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_that_a_pattern_names_may_come_later() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.log"), "1\n").unwrap();
+    let mut running = start(&folder, &["a.log", "later/deep/er/*.log"]);
+    assert_eq!(running.lines(1).await, ["1"]);
+    for (part, number) in [("later", 2), ("later/deep", 3), ("later/deep/er", 4)] {
+        fs::create_dir(folder.path().join(part)).unwrap();
+        let mut file = fs::File::options().append(true).open(folder.path().join("a.log")).unwrap();
+        writeln!(file, "{number}").unwrap();
+        assert_eq!(running.lines(1).await, [number.to_string()]);
+    }
+    fs::write(folder.path().join("later/deep/er/b.log"), "5\n").unwrap();
+    assert_eq!(running.lines(1).await, ["5"]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_under_load_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: String| folder.path().join(name);
-    let mut running = start(&folder, "a.log*");
+    let mut running = start(&folder, &["a.log*"]);
     let (files, per_file) = (20, 500);
     for round in 0..files {
         let mut file = fs::File::options().create(true).append(true).open(at("a.log".into())).unwrap();
