@@ -1,6 +1,7 @@
 //! A RabbitMQ of our own: own ports, own node name, own folder. It dies with whoever started it, however that ends.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ wait
 "#;
 
 const LONGEST_START: Duration = Duration::from_secs(90);
+const LONGEST_ANSWER: Duration = Duration::from_secs(1);
 
 /// What becomes of the folder when the broker is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +88,7 @@ impl Broker {
         command.args(["-c", GUARD, "guard", SERVER, afterwards]).stdin(Stdio::piped()).process_group(0);
         self.guard = Some(command.spawn().context("failed to start a broker")?);
         let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !answers(self.port) {
             if began.elapsed() > LONGEST_START {
                 let output = fs::read_to_string(self.folder.join("output")).unwrap_or_default();
                 bail!("the broker does not start:\n{output}");
@@ -162,6 +164,18 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether it speaks: a broker that only listens may still fail to start.
+fn answers(port: u16) -> bool {
+    /// <https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf>, 4.2.2.
+    const PROTOCOL: &[u8] = b"AMQP\0\0\x09\x01";
+    let asked = TcpStream::connect(("127.0.0.1", port)).and_then(|mut stream| {
+        stream.set_read_timeout(Some(LONGEST_ANSWER))?;
+        stream.write_all(PROTOCOL)?;
+        stream.read_exact(&mut [0])
+    });
+    asked.is_ok()
 }
 
 fn defined(virtual_hosts: &[String]) -> String {
