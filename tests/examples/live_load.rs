@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     let bytes_a_line = bytes_a_line(corpus)?;
     let session = Session { binary: PathBuf::from(binary), store: scratch.join("store") };
     let (up, address) = start_up(&session, &logs);
-    let agent = start_agent(&session, scratch, &address)?;
+    let agent = start_agent(&session, scratch, &address);
     let over = Arc::new(AtomicBool::new(false));
     let probes = thread::spawn({
         let (scratch, store, over) = (scratch.to_owned(), session.store, Arc::clone(&over));
@@ -158,24 +158,22 @@ fn start_up(session: &Session, logs: &Path) -> (Running, String) {
     (up, address.trim().to_owned())
 }
 
-fn start_agent(session: &Session, scratch: &Path, address: &str) -> Result<Running> {
-    let (buffer, probe) = (scratch.join("buffer"), scratch.join("probe"));
-    // An agent finds out within ten seconds only when a folder comes after it.
-    fs::create_dir_all(&probe)?;
-    let pattern = probe.join("*.log");
+fn start_agent(session: &Session, scratch: &Path, address: &str) -> Running {
+    let (buffer, pattern) = (scratch.join("buffer"), scratch.join("probe/*.log"));
     let (buffer, pattern) = (buffer.display().to_string(), pattern.display().to_string());
     let to = format!("http://{address}");
     let mut agent = Running::start_silently(
         session.command(&["agent", "--to", &to, "--buffer", &buffer, "--host", "probe", &pattern]),
     );
     agent.wait_for("watching");
-    Ok(agent)
+    agent
 }
 
 /// How long it takes until lines are found, from when each was written.
 fn probe(scratch: &Path, store: &Path, over: &AtomicBool) -> Result<Vec<Duration>> {
-    let log = scratch.join("probe/nova-api.log");
-    let mut file = OpenOptions::new().create(true).append(true).open(log)?;
+    let folder = scratch.join("probe");
+    fs::create_dir_all(&folder)?;
+    let mut file = OpenOptions::new().create(true).append(true).open(folder.join("nova-api.log"))?;
     let reader = Reader::open(store)?;
     let mut delays = Vec::new();
     for number in 1.. {

@@ -44,7 +44,7 @@ pub(super) struct Listing {
     /// The files that were written first come first: what rotation put aside before what took its place. Each once,
     /// whatever links lead to it.
     pub(super) files: Vec<Found>,
-    /// Every folder where a new file would be of interest.
+    /// Every folder where a new file, or a folder that leads to one, would be of interest.
     pub(super) folders: Vec<PathBuf>,
     pub(super) problems: Vec<ReadError>,
     entered: HashSet<FileId>,

@@ -88,6 +88,7 @@ pub(super) struct Hit {
 /// 32 KiB of bits: few of the windows of other words fall together with a known one.
 const HASH_BITS: u32 = 18;
 const SLOTS: usize = 1 << HASH_BITS;
+/// The lowest bits of a slot choose one.
 const SHELVES: usize = 1 << 12;
 
 impl Literals {
