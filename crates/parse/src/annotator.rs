@@ -25,7 +25,8 @@ pub struct Annotator {
     previous: Option<Previous>,
     message_start: Option<usize>,
     names_request: bool,
-    complains_of: Option<Id>,
+    tells_requests: bool,
+    request: Option<Id>,
 }
 
 /// The line before.
@@ -51,7 +52,8 @@ impl Annotator {
             previous: None,
             message_start: None,
             names_request: false,
-            complains_of: None,
+            tells_requests: false,
+            request: None,
         }
     }
 
@@ -59,6 +61,13 @@ impl Annotator {
     #[must_use]
     pub fn with_year_hint(mut self, not_later: Timestamp) -> Self {
         self.clock.hint_year(not_later);
+        self
+    }
+
+    /// For whoever asks which [`Self::request`] a line belongs to.
+    #[must_use]
+    pub const fn telling_requests(mut self) -> Self {
+        self.tells_requests = true;
         self
     }
 
@@ -70,8 +79,8 @@ impl Annotator {
         let (format, header) = self.recognise(&text);
         self.message_start = may_tell(&header).then(|| message_start(&header, &line.text));
         self.names_request = header.context.names_request();
-        let complains = self.names_request && header.severity >= Severity::Error;
-        self.complains_of = complains.then(|| header.context.root()).flatten();
+        let told = self.tells_requests && self.names_request;
+        self.request = told.then(|| header.context.root()).flatten();
         let timestamp = self.clock.resolve(header.stamp);
         let mut defect =
             text_defect(matches!(text, Cow::Owned(_))).or_else(|| stamp_defect(header.stamp, timestamp));
@@ -114,10 +123,10 @@ impl Annotator {
         self.names_request
     }
 
-    /// The request that the line that was annotated last belongs to, when it is an error.
+    /// The request that the line that was annotated last names as its own, if that [is told](Self::telling_requests).
     #[must_use]
-    pub const fn complains_of(&self) -> Option<&Id> {
-        self.complains_of.as_ref()
+    pub const fn request(&self) -> Option<&Id> {
+        self.request.as_ref()
     }
 
     /// Files change their format at upgrades, and some are written by two programs: every line may begin another one.

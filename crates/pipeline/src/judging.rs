@@ -1,11 +1,11 @@
 //! Requests are judged beside the writing: to look at some hundred of them takes longer than lines may wait.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use correlate::notes::{self, Opening};
+use correlate::notes;
 use correlate::{Baseline, judge_briefly, judge_request};
 use index::{Fresh, Reader};
 use model::{Id, Outcome, State, Summary};
@@ -13,22 +13,30 @@ use parse::Knowledge;
 use query::{ParsedEvents, StoreEvidence};
 
 use crate::judge::{Lessons, baseline_note, note};
-use crate::watched::Watched;
+use crate::watched::{Heard, Watched};
 
-/// In half a second, on one processor.
+/// At a time: what lines tell meanwhile waits for the next round.
 const MOST_JUDGED: usize = 256;
 
 /// Hears of requests at any time, and has those that are due judged, one round after the other.
 pub(crate) struct Judging {
     work: Option<Work>,
-    /// Since the last round was begun, and when.
-    heard: Vec<(Id, Option<Opening>, Duration)>,
-    watched: usize,
+    /// Since the last round was begun.
+    heard: HashMap<Id, Heard>,
+    /// As of the end of the last round.
+    watched: HashSet<Id>,
 }
 
 enum Work {
     Resting(Box<Judge>),
-    Running(JoinHandle<(Box<Judge>, Findings)>),
+    Running(JoinHandle<Round>),
+}
+
+/// One that has ended.
+struct Round {
+    judge: Box<Judge>,
+    findings: Findings,
+    watched: HashSet<Id>,
 }
 
 /// What one round found out.
@@ -42,17 +50,25 @@ pub(crate) struct Findings {
 
 impl Judging {
     pub(crate) fn new(judge: Judge) -> Self {
-        Self { watched: judge.watched.len(), work: Some(Work::Resting(Box::new(judge))), heard: Vec::new() }
+        Self {
+            watched: judge.watched.all(),
+            work: Some(Work::Resting(Box::new(judge))),
+            heard: HashMap::new(),
+        }
     }
 
-    /// A line shows the request to be worth judging, or tells of trouble in it.
-    pub(crate) fn hear(&mut self, request: Id, opening: Option<Opening>, now: Duration) {
-        self.heard.push((request, opening, now));
+    /// A line tells of a request. Of those that are not watched nothing is kept, unless the line opens them.
+    pub(crate) fn hear(&mut self, request: &Id, heard: Heard) {
+        if let Some(before) = self.heard.get_mut(request) {
+            *before = before.and(heard);
+        } else if heard.opening.is_some() || self.watched.contains(request) {
+            self.heard.insert(request.clone(), heard);
+        }
     }
 
     /// Requests that were being watched when the last round ended.
-    pub(crate) const fn watched(&self) -> usize {
-        self.watched
+    pub(crate) fn watched(&self) -> usize {
+        self.watched.len()
     }
 
     /// Whether the next round can begin, and has something to do.
@@ -65,15 +81,16 @@ impl Judging {
     pub(crate) fn start(&mut self, fresh: Fresh, now: Duration) {
         self.work = match self.work.take() {
             Some(Work::Resting(mut judge)) => {
-                for (request, opening, at) in self.heard.drain(..) {
-                    match opening {
-                        Some(opening) => judge.watched.hear(request, opening, at),
-                        None => judge.watched.hear_again(&request, at),
+                for (request, heard) in self.heard.drain() {
+                    if heard.opening.is_some() {
+                        self.watched.insert(request.clone());
                     }
+                    judge.watched.hear(request, heard);
                 }
                 Some(Work::Running(std::thread::spawn(move || {
                     let findings = judge.judge_due(fresh, now);
-                    (judge, findings)
+                    let watched = judge.watched.all();
+                    Round { judge, findings, watched }
                 })))
             }
             running => running,
@@ -84,9 +101,9 @@ impl Judging {
     pub(crate) fn outcome(&mut self, wait: bool) -> Findings {
         match self.work.take() {
             Some(Work::Running(thread)) if wait || thread.is_finished() => {
-                let (judge, findings) =
-                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                self.watched = judge.watched.len();
+                let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                let Round { judge, findings, watched } = ended;
+                self.watched = watched;
                 self.work = Some(Work::Resting(judge));
                 self.without_reopened(findings)
             }
@@ -99,8 +116,8 @@ impl Judging {
 
     /// A line opened it while it was judged: that is remembered, until it is judged again.
     fn without_reopened(&self, mut findings: Findings) -> Findings {
-        let opened = self.heard.iter().filter(|(_, opening, _)| opening.is_some());
-        let opened: HashSet<Vec<u8>> = opened.map(|(request, ..)| notes::request_key(request)).collect();
+        let opened = self.heard.iter().filter(|(_, heard)| heard.opening.is_some());
+        let opened: HashSet<Vec<u8>> = opened.map(|(request, _)| notes::request_key(request)).collect();
         findings.notes.retain(|(key, _)| !opened.contains(key));
         findings
     }
@@ -175,19 +192,28 @@ impl Judge {
 
 #[cfg(test)]
 mod tests {
+    use correlate::notes::Opening;
     use model::Timestamp;
 
     use super::*;
 
     #[test]
     fn what_opens_a_request_while_it_is_judged_is_not_forgotten() {
-        let ids = ["0679010f-c12e-4d7d-a1f6-9c887eb0e4f8", "1679010f-c12e-4d7d-a1f6-9c887eb0e4f8"];
-        let [opened, complained] = ids.map(|id| Id::parse(id).unwrap());
+        let [opened, watched, stranger] =
+            [0, 1, 2].map(|at| Id::parse(&format!("{at}679010f-c12e-4d7d-a1f6-9c887eb0e4f8")).unwrap());
         let opening = Opening::new(Timestamp::MIN, 0);
-        let heard =
-            vec![(opened.clone(), Some(opening), Duration::ZERO), (complained.clone(), None, Duration::ZERO)];
-        let judging = Judging { work: None, heard, watched: 0 };
-        let notes = [&opened, &complained].map(|id| (notes::request_key(id), Vec::new()));
+        let mut judging = Judging { work: None, heard: HashMap::new(), watched: [watched.clone()].into() };
+        judging.hear(&opened, Heard::at(Duration::ZERO, Some(opening)));
+        for request in [&opened, &watched, &stranger] {
+            judging.hear(request, Heard::at(Duration::from_secs(1), None));
+        }
+        let last = Duration::from_secs(1);
+        let expected = [
+            (opened.clone(), Heard { opening: Some(opening), first: Duration::ZERO, last }),
+            (watched.clone(), Heard::at(last, None)),
+        ];
+        assert_eq!(judging.heard, expected.into());
+        let notes = [&opened, &watched].map(|id| (notes::request_key(id), Vec::new()));
         let kept = judging.without_reopened(Findings { notes: notes.to_vec(), told: Vec::new() });
         assert_eq!(kept.notes, notes[1..]);
     }

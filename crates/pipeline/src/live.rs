@@ -1,6 +1,6 @@
 //! Lines that live sources hand over: stored, committed, and the requests in them judged as they go on.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::judge::learned;
 use crate::judging::{Findings, Judge, Judging};
 use crate::options::{Keep, LiveOptions, Place};
 use crate::status::{Counts, Origin, OriginCount, Status};
-use crate::watched::Watched;
+use crate::watched::{Heard, Watched};
 
 /// What went by since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl<'a> Live<'a> {
                 (summary.state == State::Open).then_some((summary.request, opening))
             };
             if let Some((request, opening)) = notes::opening_from_bytes(key, bytes).or_else(open) {
-                watched.hear(request, opening, Duration::ZERO);
+                watched.hear(request, Heard::at(Duration::ZERO, Some(opening)));
             }
         }
         let judge = Judge::new(knowledge.clone(), Arc::clone(&reader), watched, learned(&remembered));
@@ -203,10 +203,11 @@ impl<'a> Live<'a> {
             }
         };
         let Some(text) = self.texts.get_mut(&key) else { return Ok(()) };
-        let mut complained = HashSet::new();
         let look = |line| {
             let looked_at = self.look.at(line, &cut, text);
-            complained.extend(text.annotator.complains_of().cloned());
+            if let Some(request) = text.annotator.request() {
+                self.judging.hear(request, Heard::at(now, None));
+            }
             looked_at
         };
         let lines: Vec<(Line, Annotation)> = lines.into_iter().map(look).collect();
@@ -223,10 +224,7 @@ impl<'a> Live<'a> {
         let opened = self.look.take_opened();
         self.writer.put_summaries(notes_of(&opened));
         for (request, opening) in opened {
-            self.judging.hear(request, Some(opening), now);
-        }
-        for request in complained {
-            self.judging.hear(request, None, now);
+            self.judging.hear(&request, Heard::at(now, Some(opening)));
         }
         if self.uncommitted >= self.options.sizes.commit_bytes { self.commit(now) } else { Ok(()) }
     }
@@ -313,7 +311,7 @@ impl<'a> Live<'a> {
             Some((id, _)) => id,
             None => self.writer.add_source(&source),
         };
-        let annotator = Annotator::new(self.options.zones.of(source.host.as_deref()));
+        let annotator = Annotator::new(self.options.zones.of(source.host.as_deref())).telling_requests();
         let mut text = Text { id, source: Arc::new(source), annotator };
         text.recall(&self.reader, known.map_or(0, |(_, lines)| lines));
         self.texts.put(key, text);

@@ -1,9 +1,10 @@
 //! Which requests are judged when, as their lines come in.
 //!
-//! A request is looked at soon after a line showed it to be worth judging, and again while it goes on. It failed when two
-//! looks one after the other find the same failure and nothing new: until then the next attempt may still succeed.
+//! A request is looked at when it has fallen silent, or has not for a while; and ever more seldom as long as it stays
+//! silent, because others may speak of it. It failed when two looks one after the other find the same failure and nothing
+//! new: until then the next attempt may still succeed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -14,10 +15,12 @@ use model::{Id, Outcome, State, Summary};
 
 /// Lines of the same second come from several files.
 const SETTLE: Duration = Duration::from_millis(1000);
-/// A request that was heard of lately may end at any time, one that is silent waits for something: it is looked at again
-/// after half of the time for which nothing was heard of it, within these bounds. Errors are heard of.
+/// So long after a line nobody looked at the request at the latest, however much it has to say.
+const LATEST: Duration = Duration::from_secs(3);
+/// A request that is silent waits for something: it is looked at again after half of the time for which nothing was heard
+/// of it, within these bounds.
 const EVERY: Duration = Duration::from_millis(2500);
-const SELDOM: Duration = Duration::from_secs(60);
+const SELDOM: Duration = Duration::from_secs(300);
 /// Late lines may tell more of a failure: for so long, and looked for so often.
 const AMENDED: Duration = Duration::from_secs(20);
 const AMENDED_EVERY: Duration = Duration::from_secs(10);
@@ -39,12 +42,24 @@ pub(crate) struct Watched {
 #[derive(Debug)]
 struct Watch {
     opening: Opening,
+    /// The last line of it.
     heard: Duration,
+    /// The first line that nobody looked at.
+    unseen: Option<Duration>,
     due: Duration,
     /// How it looked the last time, and since when it looks so.
     seen: Option<(Look, Duration)>,
     /// The state that is remembered with what was seen; none since a line opened it again.
     noted: Option<State>,
+}
+
+/// What lines told of a request, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// They show that it is worth judging.
+    pub(crate) opening: Option<Opening>,
+    pub(crate) first: Duration,
+    pub(crate) last: Duration,
 }
 
 /// When a request that does not end is stuck.
@@ -79,44 +94,47 @@ pub(crate) struct Advice {
     pub(crate) tell: bool,
 }
 
+impl Heard {
+    pub(crate) const fn at(now: Duration, opening: Option<Opening>) -> Self {
+        Self { opening, first: now, last: now }
+    }
+
+    /// Both, the other one being later.
+    pub(crate) fn and(self, later: Self) -> Self {
+        let opening = self.opening.into_iter().chain(later.opening).min();
+        Self { opening, first: self.first, last: later.last }
+    }
+}
+
 impl Watched {
     pub(crate) fn new(stuck: StuckRule) -> Self {
         Self { stuck, requests: HashMap::new(), due: BTreeSet::new(), told: LruCache::new(MOST_TOLD) }
     }
 
-    /// A line shows the request to be worth judging.
-    pub(crate) fn hear(&mut self, request: Id, opening: Opening, now: Duration) {
-        let mut due = now + SETTLE;
-        match self.requests.get_mut(&request) {
-            Some(watch) => {
+    /// Lines tell of a request. It is watched if one of them shows that it is worth judging, or if it was already.
+    pub(crate) fn hear(&mut self, request: Id, heard: Heard) {
+        let Heard { opening, first, last } = heard;
+        if let Some(watch) = self.requests.get_mut(&request) {
+            self.due.remove(&(watch.due, request.clone()));
+            if let Some(opening) = opening {
                 watch.opening = opening.min(watch.opening);
-                watch.heard = now;
                 watch.noted = None;
-                self.due.remove(&(watch.due, request.clone()));
-                // Whoever never falls silent is looked at all the same.
-                due = due.min(watch.due);
-                watch.due = due;
             }
-            None => {
-                let watch = Watch { opening, heard: now, due, seen: None, noted: None };
-                self.requests.insert(request.clone(), watch);
+            watch.heard = last;
+            let unseen = *watch.unseen.get_or_insert(first);
+            watch.due = (last + SETTLE).min(unseen + LATEST);
+            self.due.insert((watch.due, request));
+        } else if let Some(opening) = opening {
+            let due = (last + SETTLE).min(first + LATEST);
+            let watch = Watch { opening, heard: last, unseen: Some(first), due, seen: None, noted: None };
+            self.requests.insert(request.clone(), watch);
+            self.due.insert((due, request));
+            while self.requests.len() > MOST_WATCHED
+                && let Some((_, idle)) = self.due.pop_last()
+            {
+                self.requests.remove(&idle);
             }
         }
-        self.due.insert((due, request));
-        while self.requests.len() > MOST_WATCHED
-            && let Some((_, idle)) = self.due.pop_last()
-        {
-            self.requests.remove(&idle);
-        }
-    }
-
-    /// A line tells of trouble in a request that may be watched.
-    pub(crate) fn hear_again(&mut self, request: &Id, now: Duration) {
-        let Some(watch) = self.requests.get_mut(request) else { return };
-        self.due.remove(&(watch.due, request.clone()));
-        watch.heard = now;
-        watch.due = watch.due.min(now + SETTLE);
-        self.due.insert((watch.due, request.clone()));
     }
 
     pub(crate) fn is_due(&self, now: Duration) -> bool {
@@ -162,14 +180,18 @@ impl Watched {
         watch.noted = Some(state);
         watch.seen = Some((look, looks_so));
         self.due.remove(&(watch.due, request.clone()));
+        watch.unseen = None;
         let over = state != State::Open && (outcome != Outcome::Failed || unchanged >= AMENDED);
         if over {
             self.requests.remove(request);
         } else {
             let pause = match state {
-                _ if same.is_none() => SETTLE,
                 State::Settled => AMENDED_EVERY,
-                _ => (now.saturating_sub(watch.heard) / 2).clamp(EVERY, SELDOM),
+                _ if outcome == Outcome::Unfinished => {
+                    let until_stuck = (self.stuck.after + SETTLE).saturating_sub(unchanged);
+                    (now.saturating_sub(watch.heard) / 2).clamp(EVERY, SELDOM).min(until_stuck)
+                }
+                _ => SETTLE,
             };
             watch.due = now + pause;
             self.due.insert((watch.due, request.clone()));
@@ -177,8 +199,8 @@ impl Watched {
         Advice { state, remember, tell }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.requests.len()
+    pub(crate) fn all(&self) -> HashSet<Id> {
+        self.requests.keys().cloned().collect()
     }
 }
 
@@ -218,13 +240,17 @@ mod tests {
         }
     }
 
+    fn opened(now: Duration) -> Heard {
+        Heard::at(now, Some(Opening::new(Timestamp::MIN, 0)))
+    }
+
     /// Looks at a request whenever it is due: `looks` say what is seen, one after the other. When a failure was told, in
     /// milliseconds, and whether the request is still watched in the end.
     fn told(looks: &[(Outcome, usize)]) -> (Vec<u128>, bool) {
         let mut watched = Watched::new(StuckRule::default());
-        watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::ZERO);
+        watched.hear(request(), opened(Duration::ZERO));
         let (mut told, mut looks, mut now) = (Vec::new(), looks.iter(), Duration::ZERO);
-        while watched.len() > 0 {
+        while !watched.requests.is_empty() {
             now += Duration::from_millis(500);
             for due in watched.take_due(now, 10) {
                 let Some((outcome, entries)) = looks.next() else { return (told, true) };
@@ -245,9 +271,9 @@ mod tests {
         check(&[(Failed, 3), (Failed, 3)], &[2000], true);
         check(&[(Failed, 3), (Failed, 4), (Failed, 4), (Failed, 4)], &[3000], true);
         check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
-        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[5500], true);
-        // One that does not end is told when it is stuck.
-        check(&[(Unfinished, 2); 160], &[1_801_500], false);
+        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[7000], true);
+        // One that does not end is told when it is stuck, and cost few looks.
+        check(&[(Unfinished, 2); 20], &[1_802_000], false);
         // Late lines may tell more for twenty seconds.
         check(&[(Failed, 3); 10], &[2000], false);
     }
@@ -256,15 +282,15 @@ mod tests {
     fn whoever_never_falls_silent_is_looked_at_all_the_same() {
         let mut watched = Watched::new(StuckRule::default());
         for second in 0..10 {
-            watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::from_secs(second));
+            watched.hear(request(), opened(Duration::from_secs(second)));
         }
-        assert_eq!(watched.take_due(Duration::from_secs(2), 10), [request()]);
+        assert_eq!(watched.take_due(Duration::from_secs(3), 10), [request()]);
     }
 
     #[test]
     fn trouble_in_a_silent_request_is_looked_at_soon() {
         let mut watched = Watched::new(StuckRule::default());
-        watched.hear(request(), Opening::new(Timestamp::MIN, 0), Duration::ZERO);
+        watched.hear(request(), opened(Duration::ZERO));
         let mut now = Duration::ZERO;
         while now < Duration::from_secs(600) {
             now += Duration::from_secs(1);
@@ -272,7 +298,7 @@ mod tests {
                 watched.judged(&due, &case(Outcome::Unfinished, 1), now);
             }
         }
-        watched.hear_again(&request(), now);
+        watched.hear(request(), Heard::at(now, None));
         assert_eq!(watched.take_due(now, 10), []);
         assert_eq!(watched.take_due(now + SETTLE, 10), [request()]);
     }
