@@ -1,8 +1,7 @@
 //! Which requests are judged when, as their lines come in.
 //!
-//! A request is looked at when it has fallen silent, or has not for a while; and ever more seldom as long as it stays
-//! silent, because others may speak of it. It failed when two looks one after the other find the same failure and nothing
-//! new: until then the next attempt may still succeed.
+//! A request is looked at when it has fallen silent, or has not for a while. What it looks like then is how it ended, or it
+//! has not ended: then it is looked at ever more seldom as long as it stays silent, because others may speak of it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -13,17 +12,17 @@ use correlate::notes::Opening;
 use lru::LruCache;
 use model::{Id, Outcome, State, Summary};
 
-/// Lines of the same second come from several files.
-const SETTLE: Duration = Duration::from_millis(1000);
+/// Whoever says nothing for so long is silent: lines of the same second come from several files, and after a failure the
+/// next attempt begins.
+const SILENT: Duration = Duration::from_millis(2000);
 /// So long after a line nobody looked at the request at the latest, however much it has to say.
-const LATEST: Duration = Duration::from_secs(3);
-/// A request that is silent waits for something: it is looked at again after half of the time for which nothing was heard
-/// of it, within these bounds.
+const LATEST: Duration = Duration::from_secs(5);
+/// A request that is silent waits for something: it is looked at again when nothing was heard of it for twice as long,
+/// within these bounds.
 const EVERY: Duration = Duration::from_millis(2500);
 const SELDOM: Duration = Duration::from_secs(300);
-/// Late lines may tell more of a failure: for so long, and looked for so often.
+/// After so long late lines of others may tell more of a failure.
 const AMENDED: Duration = Duration::from_secs(20);
-const AMENDED_EVERY: Duration = Duration::from_secs(10);
 
 /// When there are more, those go first that are to be looked at last.
 const MOST_WATCHED: usize = 100_000;
@@ -122,10 +121,10 @@ impl Watched {
             }
             watch.heard = last;
             let unseen = *watch.unseen.get_or_insert(first);
-            watch.due = (last + SETTLE).min(unseen + LATEST);
+            watch.due = (last + SILENT).min(unseen + LATEST);
             self.due.insert((watch.due, request));
         } else if let Some(opening) = opening {
-            let due = (last + SETTLE).min(first + LATEST);
+            let due = (last + SILENT).min(first + LATEST);
             let watch = Watch { opening, heard: last, unseen: Some(first), due, seen: None, noted: None };
             self.requests.insert(request.clone(), watch);
             self.due.insert((due, request));
@@ -161,10 +160,11 @@ impl Watched {
         let look = Look { outcome: case.trace.outcome, entries: case.trace.entries.len(), cause };
         let same = watch.seen.as_ref().filter(|(seen, _)| *seen == look).map(|(_, since)| *since);
         let looks_so = same.unwrap_or(now);
+        let silent = now.saturating_sub(watch.heard);
         let unchanged = now.saturating_sub(looks_so.max(watch.heard));
         let outcome = look.outcome;
         let state = match outcome {
-            _ if same.is_none() => State::Open,
+            _ if silent < SILENT => State::Open,
             Outcome::Succeeded | Outcome::Failed => State::Settled,
             Outcome::Unfinished if unchanged <= self.stuck.after => State::Open,
             Outcome::Unfinished if self.stuck.actions.contains(&case.trace.request.action) => State::Stuck,
@@ -181,17 +181,13 @@ impl Watched {
         watch.seen = Some((look, looks_so));
         self.due.remove(&(watch.due, request.clone()));
         watch.unseen = None;
-        let over = state != State::Open && (outcome != Outcome::Failed || unchanged >= AMENDED);
-        if over {
+        if state != State::Open && (outcome != Outcome::Failed || silent >= AMENDED) {
             self.requests.remove(request);
         } else {
             let pause = match state {
-                State::Settled => AMENDED_EVERY,
-                _ if outcome == Outcome::Unfinished => {
-                    let until_stuck = (self.stuck.after + SETTLE).saturating_sub(unchanged);
-                    (now.saturating_sub(watch.heard) / 2).clamp(EVERY, SELDOM).min(until_stuck)
-                }
-                _ => SETTLE,
+                State::Settled => AMENDED.saturating_sub(silent),
+                _ if silent < SILENT => SILENT.saturating_sub(silent),
+                _ => silent.clamp(EVERY, SELDOM).min((self.stuck.after + SILENT).saturating_sub(unchanged)),
             };
             watch.due = now + pause;
             self.due.insert((watch.due, request.clone()));
@@ -263,28 +259,34 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_once_and_when_nothing_is_added_any_more() {
+    fn a_failure_is_told_once_when_the_request_is_silent() {
         use Outcome::{Failed, Succeeded, Unfinished};
         let check = |looks: &[(Outcome, usize)], times: &[u128], watched| {
             assert_eq!(told(looks), (times.to_vec(), watched), "{looks:?}");
         };
-        check(&[(Failed, 3), (Failed, 3)], &[2000], true);
-        check(&[(Failed, 3), (Failed, 4), (Failed, 4), (Failed, 4)], &[3000], true);
-        check(&[(Failed, 3), (Succeeded, 9), (Succeeded, 9)], &[], false);
-        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2), (Failed, 2)], &[7000], true);
+        check(&[(Failed, 3)], &[2000], true);
+        check(&[(Failed, 3), (Failed, 4)], &[2000], false);
+        check(&[(Succeeded, 9)], &[], false);
+        check(&[(Unfinished, 1), (Unfinished, 1), (Failed, 2)], &[9000], true);
         // One that does not end is told when it is stuck, and cost few looks.
-        check(&[(Unfinished, 2); 20], &[1_802_000], false);
-        // Late lines may tell more for twenty seconds.
-        check(&[(Failed, 3); 10], &[2000], false);
+        check(&[(Unfinished, 2); 14], &[1_804_000], false);
     }
 
     #[test]
-    fn whoever_never_falls_silent_is_looked_at_all_the_same() {
+    fn while_a_request_speaks_it_is_looked_at_and_nothing_is_told() {
         let mut watched = Watched::new(StuckRule::default());
-        for second in 0..10 {
-            watched.hear(request(), opened(Duration::from_secs(second)));
+        let mut told = Vec::new();
+        for second in 0..20 {
+            let now = Duration::from_secs(second);
+            if second < 8 {
+                watched.hear(request(), opened(now));
+            }
+            for due in watched.take_due(now, 10) {
+                let advice = watched.judged(&due, &case(Outcome::Failed, 1), now);
+                told.push((second, advice.state, advice.tell));
+            }
         }
-        assert_eq!(watched.take_due(Duration::from_secs(3), 10), [request()]);
+        assert_eq!(told, [(5, State::Open, false), (9, State::Settled, true)]);
     }
 
     #[test]
@@ -300,6 +302,6 @@ mod tests {
         }
         watched.hear(request(), Heard::at(now, None));
         assert_eq!(watched.take_due(now, 10), []);
-        assert_eq!(watched.take_due(now + SETTLE, 10), [request()]);
+        assert_eq!(watched.take_due(now + SILENT, 10), [request()]);
     }
 }
