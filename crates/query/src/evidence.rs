@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -18,7 +18,16 @@ pub struct StoreEvidence<'a> {
     /// One answer asks for the same event through many ids, and one request after the other for the same neighbours.
     parsed: RefCell<ParsedEvents>,
     /// Where something went wrong in a minute: everything that failed about then asks for it.
-    troubles: RefCell<LruCache<i64, Arc<[Near]>>>,
+    troubles: RefCell<LruCache<i64, Arc<Troubles>>>,
+}
+
+/// Where something went wrong.
+#[derive(Debug, Default)]
+struct Troubles {
+    /// Under none stands what was said on hosts that are not known.
+    of_host: HashMap<Option<String>, Vec<Near>>,
+    /// What is known to matter, the newest first.
+    notable: Vec<Near>,
 }
 
 /// Events that were parsed, to be taken over by whoever asks the same store again when it has grown.
@@ -100,19 +109,27 @@ impl<'a> StoreEvidence<'a> {
         Some(event)
     }
 
-    fn troubles_of(&self, minute: i64) -> Arc<[Near]> {
+    fn troubles_of(&self, minute: i64) -> Arc<Troubles> {
         if let Some(known) = self.troubles.borrow_mut().get(&minute) {
             return Arc::clone(known);
         }
         let start = Timestamp::from_nanos(minute.saturating_mul(NANOS_PER_MINUTE));
         let end = Timestamp::from_nanos(start.nanos().saturating_add(NANOS_PER_MINUTE - 1));
-        let found: Arc<[Near]> = self.troubles_in(TimeRange { start, end }).into();
+        let found = Arc::new(self.troubles_in(TimeRange { start, end }));
         self.troubles.borrow_mut().put(minute, Arc::clone(&found));
         found
     }
 
-    fn troubles_in(&self, range: TimeRange) -> Vec<Near> {
-        self.reader.places_near(range, Severity::Error)
+    fn troubles_in(&self, range: TimeRange) -> Troubles {
+        let mut troubles = Troubles::default();
+        for near in self.reader.places_near(range, Severity::Error) {
+            if near.notable {
+                troubles.notable.push(near.clone());
+            }
+            troubles.of_host.entry(near.source.host.clone()).or_default().push(near);
+        }
+        troubles.notable.sort_by_key(|near| Reverse((near.time, near.place)));
+        troubles
     }
 }
 
@@ -132,21 +149,25 @@ impl Evidence for StoreEvidence<'_> {
 
     fn troubles(&self, range: TimeRange, hosts: &[String]) -> Vec<Arc<Event>> {
         let (first, last) = (minute_of(range.start), minute_of(range.end));
-        let mut near = Vec::new();
-        if last.saturating_sub(first).unsigned_abs() >= MOST_MINUTES.get() as u64 {
-            near = self.troubles_in(range);
-        } else {
-            for minute in first..=last {
-                near.extend(
-                    self.troubles_of(minute).iter().filter(|near| range.contains(near.time)).cloned(),
-                );
-            }
-        }
-        let here = |near: &Near| near.source.host.as_ref().is_none_or(|host| hosts.contains(host));
-        let (here, mut elsewhere): (Vec<Near>, Vec<Near>) = near.into_iter().partition(here);
-        elsewhere.retain(|near| near.notable);
-        elsewhere.sort_by_key(|near| Reverse((near.time, near.place)));
-        elsewhere.truncate(MOST_ELSEWHERE);
-        self.events(here.iter().chain(&elsewhere).map(|near| near.place).collect(), range)
+        let newest_first: Vec<Arc<Troubles>> =
+            if last.saturating_sub(first).unsigned_abs() >= MOST_MINUTES.get() as u64 {
+                vec![Arc::new(self.troubles_in(range))]
+            } else {
+                (first..=last).rev().map(|minute| self.troubles_of(minute)).collect()
+            };
+        let hosts: HashSet<Option<String>> = hosts.iter().cloned().map(Some).chain([None]).collect();
+        let in_range = |near: &&Near| range.contains(near.time);
+        let here = newest_first
+            .iter()
+            .flat_map(|troubles| hosts.iter().filter_map(|host| troubles.of_host.get(host)))
+            .flatten()
+            .filter(in_range);
+        let elsewhere = newest_first
+            .iter()
+            .flat_map(|troubles| &troubles.notable)
+            .filter(in_range)
+            .filter(|near| !hosts.contains(&near.source.host))
+            .take(MOST_ELSEWHERE);
+        self.events(here.chain(elsewhere).map(|near| near.place).collect(), range)
     }
 }
