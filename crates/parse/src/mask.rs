@@ -64,10 +64,20 @@ impl Masker {
             return;
         }
         mask_all(line);
-        if let Some(begin) = private_key(line) {
-            let end = memmem::find(&line[begin..], b"-----END");
-            self.key_lines_left = if end.is_some() { 0 } else { MAX_KEY_LINES };
-            line.splice(begin..end.map_or(line.len(), |end| begin + end), MASK.iter().copied());
+        self.mask_private_keys(line);
+    }
+
+    fn mask_private_keys(&mut self, line: &mut Vec<u8>) {
+        let mut keys = Vec::new();
+        let mut from = 0;
+        while let Some(begin) = private_key(line, from) {
+            let length = memmem::find(&line[begin..], b"-----END");
+            self.key_lines_left = if length.is_some() { 0 } else { MAX_KEY_LINES };
+            from = length.map_or(line.len(), |length| begin + length);
+            keys.push(begin..from);
+        }
+        if !keys.is_empty() {
+            *line = without(line, &keys);
         }
     }
 
@@ -119,10 +129,13 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\r')
 }
 
-/// Where the digits of a private key begin.
-fn private_key(line: &[u8]) -> Option<usize> {
-    let marker = memmem::find(line, b"PRIVATE KEY-----")?;
-    memmem::find(line.get(..marker)?, b"-----BEGIN").map(|_| marker + b"PRIVATE KEY-----".len())
+/// Where the digits of the next private key begin.
+fn private_key(line: &[u8], from: usize) -> Option<usize> {
+    const MARKER: &[u8] = b"PRIVATE KEY-----";
+    let rest = line.get(from..)?;
+    let begin = memmem::find(rest, b"-----BEGIN")?;
+    let marker = memmem::find(rest.get(begin..)?, MARKER)?;
+    Some(from + begin + marker + MARKER.len())
 }
 
 fn without(line: &[u8], secrets: &[Range<usize>]) -> Vec<u8> {
@@ -463,14 +476,29 @@ mod tests {
             &format!("'-----BEGIN PRIVATE KEY-----\\n{digits}\\n-----END PRIVATE KEY-----'\nafter"),
             "'-----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY-----'\nafter",
         );
+        let key =
+            |digits: &str| format!("-----BEGIN EC PRIVATE KEY-----{digits}-----END EC PRIVATE KEY-----");
+        check(
+            &format!("{} and {} and -----BEGIN PRIVATE KEY-----{digits}\n{digits}", key(digits), key(digits)),
+            &format!("{} and {} and -----BEGIN PRIVATE KEY-----***\n***", key("***"), key("***")),
+        );
     }
 
     #[test]
     fn lines_full_of_keys_are_read_once() {
         // Looking at each of these to the end of the line would take minutes.
-        for piece in
-            ["pass", "gAAAA", "@", "://a:b@", "pass={", "token: a.", "password='", "<pass>", "pass \\"]
-        {
+        for piece in [
+            "pass",
+            "gAAAA",
+            "@",
+            "://a:b@",
+            "pass={",
+            "token: a.",
+            "password='",
+            "<pass>",
+            "pass \\",
+            "-----BEGIN PRIVATE KEY-----",
+        ] {
             let mut line = [b"x", piece.repeat(1 << 16).as_bytes()].concat();
             Masker::default().mask(&mut line);
         }
