@@ -1,6 +1,8 @@
 //! A Debian package of the program, with its services.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use culprit_tests::binary::{project_root, release_binary};
@@ -23,7 +25,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         let root = tools.display().to_string();
         run_command(command(&["cargo", "install", "cargo-deb", "--locked", "--root", &root]))?;
     }
-    release_binary()?;
+    write_completions(&release_binary()?)?;
     let folder = project_root().join("target/debian");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -33,6 +35,18 @@ pub(crate) fn run(options: Options) -> Result<()> {
     let package = fs::read_dir(&folder)?.next().context("no package was made")??.path();
     look_at(&package.display().to_string())?;
     println!("\n{}", package.display());
+    Ok(())
+}
+
+/// Where the package's list of files expects them.
+fn write_completions(program: &Path) -> Result<()> {
+    let folder = project_root().join("target/completions");
+    fs::create_dir_all(&folder)?;
+    for shell in ["bash", "zsh", "fish"] {
+        let text = Command::new(program).args(["completions", shell]).output()?;
+        ensure!(text.status.success(), "`culprit completions {shell}` ended with {}", text.status);
+        fs::write(folder.join(shell), text.stdout)?;
+    }
     Ok(())
 }
 
