@@ -15,6 +15,9 @@ const MAX_WAITING: usize = 128;
 /// What the world refused (the disk was full) is tried again after so many commits.
 const RETRY_AFTER: u64 = 64;
 
+/// How much nicer than the others, see nice(2).
+const LATER: i32 = 5;
+
 #[derive(Default)]
 pub(crate) struct Compaction {
     running: Option<Running>,
@@ -61,6 +64,8 @@ impl Compaction {
         let (store, cancel): (PathBuf, _) = (store.to_owned(), Arc::new(AtomicBool::new(false)));
         let cancelled = Arc::clone(&cancel);
         let thread = std::thread::spawn(move || {
+            // Of this thread alone, on Linux: whoever writes and commits goes first. Where that is refused, nobody does.
+            let _refused = rustix::process::nice(LATER);
             let outcome = merge::run(&store, &task, &cancelled);
             (task, outcome)
         });

@@ -18,6 +18,9 @@ use crate::watched::{Heard, Watched};
 /// At a time: what lines tell meanwhile waits for the next round.
 const MOST_JUDGED: usize = 256;
 
+/// How much nicer than the others, see nice(2).
+const LATER: i32 = 5;
+
 /// Hears of requests at any time, and has those that are due judged, one round after the other.
 pub(crate) struct Judging {
     work: Option<Work>,
@@ -88,6 +91,8 @@ impl Judging {
                     judge.watched.hear(request, heard);
                 }
                 Some(Work::Running(std::thread::spawn(move || {
+                    // Of this thread alone, on Linux: lines go first. Where that is refused, nobody does.
+                    let _refused = rustix::process::nice(LATER);
                     let findings = judge.judge_due(fresh, now);
                     let watched = judge.watched.all();
                     Round { judge, findings, watched }
