@@ -1,4 +1,5 @@
 //! The filters of the program, read once when it is built: to read 400 KB of TOML took most of the time of a short command.
+//! Twice: whole, and without what only a look at the filters themselves asks for.
 
 #![expect(clippy::disallowed_methods, reason = "cargo tells build scripts through the environment")]
 
@@ -13,11 +14,17 @@ use toml::Spanned;
 /// A file whose entries are of many sorts: each with its line, for those who look at filters.
 type Entries = BTreeMap<String, Vec<Spanned<toml::Table>>>;
 
+/// By their names.
+type Files = BTreeMap<String, BTreeMap<String, Vec<(usize, toml::Table)>>>;
+
+/// A third of the signatures' text.
+const FOR_CHECKS: [&str; 5] = ["samples", "counter_samples", "logged_by", "source", "releases"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../filters");
     println!("cargo::rerun-if-changed={}", folder.display());
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let mut files = BTreeMap::new();
+    let mut files = Files::new();
     for path in toml_files(&folder)? {
         let name = format!("filters/{}", path.strip_prefix(&folder)?.display());
         let text = fs::read_to_string(&path)?;
@@ -29,6 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 write(&out.join(path.file_name().ok_or("a file has a name")?), &words)?;
             }
         }
+    }
+    write(&out.join("whole"), &files)?;
+    for (_, entry) in files.values_mut().flat_map(BTreeMap::values_mut).flatten() {
+        entry.retain(|key, _| !FOR_CHECKS.contains(&key));
     }
     write(&out.join("filters"), &files)
 }

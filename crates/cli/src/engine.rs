@@ -304,12 +304,16 @@ pub(crate) fn zones<'a>(wanted: impl IntoIterator<Item = &'a Zone>) -> Result<Zo
 }
 
 pub(crate) fn check_filters(overlay: Option<&Path>) -> Result<FilterReport, Failure> {
-    let knowledge = knowledge(overlay)?;
+    let knowledge = Knowledge::load_whole(overlay).map_err(filter_failure)?;
     Ok(FilterReport { signatures: knowledge.signatures().count(), findings: knowledge.check() })
 }
 
 pub(crate) fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
-    Knowledge::load(overlay).map_err(|error| match &error {
+    Knowledge::load(overlay).map_err(filter_failure)
+}
+
+fn filter_failure(error: FilterError) -> Failure {
+    match &error {
         FilterError::Read { .. } => Failure::new(Exit::NoInput, error)
             .advise("name a readable folder with --filters or CULPRIT_FILTERS"),
         FilterError::Broken { file, line, what } => {
@@ -317,7 +321,7 @@ pub(crate) fn knowledge(overlay: Option<&Path>) -> Result<Knowledge, Failure> {
             let cause = anyhow::anyhow!("{file}:{line}: {what}");
             Failure::new(Exit::Data, cause.context("failed to read the filters")).advise(advice)
         }
-    })
+    }
 }
 
 /// The store's own messages say what to do.

@@ -75,6 +75,11 @@ impl Knowledge {
         Self::new(Entries::read(overlay)?, Words::load(overlay)?)
     }
 
+    /// The same, to be checked: with the samples of all entries.
+    pub fn load_whole(overlay: Option<&Path>) -> Result<Self, FilterError> {
+        Self::new(Entries::read_whole(overlay)?, Words::load(overlay)?)
+    }
+
     /// What one filter file says, without the embedded ones: for tests and fuzzing.
     pub fn of_text(text: &str) -> Result<Self, FilterError> {
         Self::new(Entries::of_text("text", text)?, Words::load(None)?)

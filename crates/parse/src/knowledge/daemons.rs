@@ -1,10 +1,11 @@
 //! Daemons: who writes which file, under which names, and how deep in the call chain they stand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use model::Source;
 use regex::{Captures, Regex};
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use super::files::{Entered, FilterError, Keyed, Place};
@@ -135,15 +136,15 @@ pub struct Daemon {
 pub(super) struct Daemons {
     daemons: Vec<Arc<Daemon>>,
     /// Tier by service.
-    services: HashMap<String, u8>,
+    services: FxHashMap<String, u8>,
     /// Service by folder.
-    folders: HashMap<String, String>,
+    folders: FxHashMap<String, String>,
     /// Service by the first part of a logger's name.
-    logger_services: HashMap<String, String>,
+    logger_services: FxHashMap<String, String>,
     /// Indexes into `daemons`, by names in lower case.
-    aliases: HashMap<String, usize>,
-    loggers: HashMap<String, usize>,
-    files: HashMap<String, usize>,
+    aliases: FxHashMap<String, usize>,
+    loggers: FxHashMap<String, usize>,
+    files: FxHashMap<String, usize>,
     file_globs: Vec<(String, usize)>,
     layouts: Vec<Layout>,
     places: HashSet<String>,
@@ -167,12 +168,12 @@ impl Daemons {
     ) -> Result<Self, FilterError> {
         let mut known = Self {
             daemons: Vec::new(),
-            services: HashMap::new(),
-            folders: HashMap::new(),
-            logger_services: HashMap::new(),
-            aliases: HashMap::new(),
-            loggers: HashMap::new(),
-            files: HashMap::new(),
+            services: FxHashMap::default(),
+            folders: FxHashMap::default(),
+            logger_services: FxHashMap::default(),
+            aliases: FxHashMap::default(),
+            loggers: FxHashMap::default(),
+            files: FxHashMap::default(),
             file_globs: Vec::new(),
             layouts: Vec::new(),
             places: HashSet::new(),

@@ -1,6 +1,6 @@
 //! Filter files: where they come from, what may stand in them, and which entry wins.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::FieldNames;
+use rustc_hash::FxHashMap;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use toml::Spanned;
 
@@ -16,6 +17,8 @@ use crate::format::payload::Vocabulary;
 
 /// The program's own files, by their names: `build.rs` read them.
 static BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/filters.msgpack"));
+/// The same with the samples of their entries.
+static WHOLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/whole.msgpack"));
 
 /// The words of notifications.
 const NOTIFICATIONS: &str = "notifications.toml";
@@ -134,12 +137,12 @@ fn line_at(text: &str, offset: usize) -> usize {
 pub(super) struct Entered<T> {
     entries: Vec<Option<(Place, T)>>,
     /// Index and layer by key.
-    by_key: HashMap<String, (usize, usize)>,
+    by_key: FxHashMap<String, (usize, usize)>,
 }
 
 impl<T> Default for Entered<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_key: HashMap::new() }
+        Self { entries: Vec::new(), by_key: FxHashMap::default() }
     }
 }
 
@@ -170,10 +173,18 @@ impl<T: Keyed> Entered<T> {
 }
 
 impl Entries {
-    /// The embedded files, then those of `overlay`.
+    /// The embedded files, without their samples, then those of `overlay`.
     pub(super) fn read(overlay: Option<&Path>) -> Result<Self, FilterError> {
+        Self::over(BUILT_IN, overlay)
+    }
+
+    pub(super) fn read_whole(overlay: Option<&Path>) -> Result<Self, FilterError> {
+        Self::over(WHOLE, overlay)
+    }
+
+    fn over(built_in: &[u8], overlay: Option<&Path>) -> Result<Self, FilterError> {
         let mut entries = Self::default();
-        for (name, file) in built_in_files() {
+        for (name, file) in files_of(built_in) {
             entries.add_all(0, &name, file, "");
         }
         if let Some(folder) = overlay {
@@ -262,8 +273,8 @@ fn add_all<T: Keyed>(
 }
 
 /// In the order of their paths.
-fn built_in_files() -> BTreeMap<String, FilterFile> {
-    rmp_serde::from_slice(BUILT_IN).expect("a test reads the built-in files")
+fn files_of(built_in: &[u8]) -> BTreeMap<String, FilterFile> {
+    rmp_serde::from_slice(built_in).expect("a test reads the built-in files")
 }
 
 /// All `.toml` files below a folder, in the order of their paths.
@@ -405,6 +416,6 @@ mod tests {
     fn all_files_of_the_folder_are_embedded() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../filters");
         let on_disk = toml_files(&folder).unwrap().len();
-        assert_eq!(built_in_files().len(), on_disk);
+        assert_eq!([BUILT_IN, WHOLE].map(|files| files_of(files).len()), [on_disk; 2]);
     }
 }

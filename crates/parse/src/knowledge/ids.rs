@@ -1,8 +1,7 @@
 //! What the ids in a message name: told by the word before them, the URL around them, or the whole message.
 
-use std::collections::HashMap;
-
 use model::{Id, IdKind, Mention, scan_ids};
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use super::files::{Entered, FilterError, Keyed, Place};
@@ -104,8 +103,8 @@ pub struct NamedIds {
 
 #[derive(Debug)]
 pub(super) struct IdRules {
-    keywords: HashMap<Box<[u8]>, IdKind>,
-    segments: HashMap<Box<[u8]>, IdKind>,
+    keywords: FxHashMap<Box<[u8]>, IdKind>,
+    segments: FxHashMap<Box<[u8]>, IdKind>,
     messages: PatternSet,
     links: Vec<MessageLink>,
     /// Samples of each message, and where it stands.
@@ -119,8 +118,8 @@ impl IdRules {
         messages: Entered<MessageEntry>,
     ) -> Result<Self, FilterError> {
         let mut known = Self {
-            keywords: HashMap::new(),
-            segments: HashMap::new(),
+            keywords: FxHashMap::default(),
+            segments: FxHashMap::default(),
             messages: PatternSet::default(),
             links: Vec::new(),
             samples: Vec::new(),
@@ -230,7 +229,7 @@ impl IdRules {
         two_words().or_else(|| self.look_up(&self.keywords, word)).or_else(tail_of_word)
     }
 
-    fn look_up(&self, table: &HashMap<Box<[u8]>, IdKind>, word: &[u8]) -> Option<IdKind> {
+    fn look_up(&self, table: &FxHashMap<Box<[u8]>, IdKind>, word: &[u8]) -> Option<IdKind> {
         let mut lower = [0_u8; LONGEST];
         let lower = lower.get_mut(..word.len())?;
         lower.copy_from_slice(word);

@@ -166,9 +166,10 @@ impl Windows {
 }
 
 fn value(window: &[u8]) -> u64 {
-    let mut bytes = [0; LONG];
-    bytes[..window.len()].copy_from_slice(window);
-    u64::from_le_bytes(bytes)
+    match window.first_chunk::<LONG>() {
+        Some(long) => u64::from_le_bytes(*long),
+        None => window.iter().rfold(0, |value, byte| value << 8 | u64::from(*byte)),
+    }
 }
 
 /// Its hash.

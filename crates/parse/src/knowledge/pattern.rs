@@ -88,10 +88,10 @@ impl Pattern {
     pub(crate) fn template(text: &str) -> Result<Self, String> {
         let pieces = pieces(text)?;
         let literals = pieces.iter().filter_map(|piece| match piece {
-            Piece::Literal(literal) => Some(vec![literal.clone()]),
+            Piece::Literal(literal) => Some(literal),
             _ => None,
         });
-        let literals = best(literals.collect());
+        let literals = literals.max_by_key(|literal| literal.len()).cloned().into_iter().collect();
         Ok(Self {
             text: text.to_owned(),
             literals,
@@ -223,7 +223,7 @@ pub(super) fn pieces(template: &str) -> Result<Vec<Piece>, String> {
     }
     let anchored = rest.strip_suffix('$');
     rest = anchored.unwrap_or(rest);
-    while let Some(found) = rest.find(['{', '}']) {
+    while let Some(found) = memchr::memchr2(b'{', b'}', rest.as_bytes()) {
         let (before, brace) = rest.split_at(found);
         literal.push_str(before);
         if let Some(after) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
