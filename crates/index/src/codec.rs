@@ -108,11 +108,11 @@ impl<'a> Decoder<'a> {
         Some(u64::from_le_bytes(*word))
     }
 
-    /// Four bytes, for the part of a hash.
-    pub(crate) fn fence(&mut self) -> Option<u32> {
-        let (fence, rest) = self.0.split_first_chunk::<4>()?;
-        self.0 = rest;
-        Some(u32::from_le_bytes(*fence))
+    /// As many parts of hashes, of four bytes each, as a number in front of them says.
+    pub(crate) fn fences(&mut self) -> Option<Vec<u32>> {
+        let count = usize::try_from(self.number()?).ok()?;
+        let (fences, _) = self.take(count.checked_mul(4)?)?.as_chunks();
+        Some(fences.iter().copied().map(u32::from_le_bytes).collect())
     }
 
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
@@ -137,10 +137,27 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    pub(crate) fn skip_optional(&mut self) -> Option<()> {
+        match self.byte()? {
+            0 => Some(()),
+            _ => self.bytes().map(drop),
+        }
+    }
+
+    /// How many bytes are left.
+    pub(crate) const fn rest(&self) -> usize {
+        self.0.len()
+    }
+
     /// As many items as a number in front of them says.
     pub(crate) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = self.number()?;
-        (0..count).map(|_| item(self)).collect()
+        let count = usize::try_from(self.number()?).ok()?;
+        // Each item takes a byte: what is longer is no list.
+        let mut list = Vec::with_capacity(count.min(self.rest()));
+        for _ in 0..count {
+            list.push(item(self)?);
+        }
+        Some(list)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

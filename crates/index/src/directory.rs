@@ -268,7 +268,7 @@ impl Footer {
             tables: from.number()?,
             entries: usize::try_from(from.number()?).ok()?,
             carried: usize::try_from(from.number()?).ok()?,
-            ids: Pages { at: from.number()?, length: from.number()?, fences: from.list(Decoder::fence)? },
+            ids: Pages { at: from.number()?, length: from.number()?, fences: from.fences()? },
             counts: CountsAt::decode(from)?,
             words: from.list(|from| {
                 Some(FileSum { name: from.text()?, length: from.number()?, checksum: from.word()? })

@@ -24,26 +24,26 @@ pub(crate) fn encode(content: Encoder) -> Vec<u8> {
     out
 }
 
-/// The content, and what is wrong with one of its copies.
-pub(crate) fn read(file: &File) -> io::Result<(Vec<u8>, Vec<String>)> {
+/// The content of a copy that is good.
+pub(crate) fn read(file: &File) -> io::Result<Vec<u8>> {
     let end = file.metadata()?.len();
-    let mut troubles = Vec::new();
-    let mut lengths = Vec::new();
-    for copy in [1, 2] {
-        match read_trailer(file, end, copy) {
-            Ok(length) => lengths.push(length),
-            Err(error) => troubles.push(format!("{error} in the trailer")),
-        }
-    }
-    let length = *lengths.first().ok_or_else(|| wrong("no footer"))?;
-    let mut found = None;
-    for copy in [1, 2] {
-        match read_copy(file, end, length, copy) {
-            Ok(content) => found = found.or(Some(content)),
-            Err(error) => troubles.push(format!("{error} in the footer")),
-        }
-    }
-    found.map(|content| (content, troubles)).ok_or_else(|| wrong("wrong checksum of the footer"))
+    let length = read_trailer(file, end, 1).or_else(|_| read_trailer(file, end, 2));
+    let length = length.map_err(|_| wrong("no footer"))?;
+    let content = read_copy(file, end, length, 1).or_else(|_| read_copy(file, end, length, 2));
+    content.map_err(|_| wrong("wrong checksum of the footer"))
+}
+
+/// The content, and what is wrong with one of its copies.
+pub(crate) fn check(file: &File) -> io::Result<(Vec<u8>, Vec<String>)> {
+    let content = read(file)?;
+    let end = file.metadata()?.len();
+    let trailers = [1, 2].map(|copy| read_trailer(file, end, copy));
+    let length = trailers.iter().find_map(|length| length.as_ref().ok().copied()).unwrap_or(0);
+    let copies = [1, 2].map(|copy| read_copy(file, end, length, copy));
+    let of_trailers =
+        trailers.into_iter().filter_map(Result::err).map(|error| format!("{error} in the trailer"));
+    let of_copies = copies.into_iter().filter_map(Result::err).map(|error| format!("{error} in the footer"));
+    Ok((content, of_trailers.chain(of_copies).collect()))
 }
 
 fn read_trailer(file: &File, end: u64, copy: u64) -> io::Result<u64> {
@@ -82,8 +82,9 @@ mod tests {
         let check = |bytes: &[u8], troubles: bool| {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(bytes).unwrap();
-            let (content, found) = read(&file).unwrap();
+            let (content, found) = check(&file).unwrap();
             assert_eq!((&content[..], !found.is_empty()), (&b"content"[..], troubles));
+            assert_eq!(read(&file).unwrap(), content);
         };
         check(&bytes, false);
         for at in 6..bytes.len() {

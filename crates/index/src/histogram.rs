@@ -74,7 +74,8 @@ impl Reader {
         filter: &CountFilter,
     ) -> Vec<(Timestamp, Value, u64)> {
         let view = self.view();
-        let fitting: Vec<bool> = view.sources.iter().map(|source| filter.fits_source(source)).collect();
+        let fitting: Vec<bool> =
+            view.manifest.sources.iter().map(|source| filter.fits_source(source)).collect();
         // By source rather than by name while counting: names are compared once for each at the end.
         let mut sums = Sums::default();
         let step = i64::from(step_minutes.max(1));
@@ -104,7 +105,8 @@ impl Reader {
     /// What was printed in this stretch of time, the most frequent first.
     pub fn patterns(&self, range: TimeRange, filter: &CountFilter) -> Vec<Pattern> {
         let view = self.view();
-        let fitting: Vec<bool> = view.sources.iter().map(|source| filter.fits_source(source)).collect();
+        let fitting: Vec<bool> =
+            view.manifest.sources.iter().map(|source| filter.fits_source(source)).collect();
         let mut sources = HashSet::<(u64, SourceId)>::new();
         let mut patterns = HashMap::<u64, Pattern>::new();
         self.each_count(&view, range, true, &mut |key, count| {

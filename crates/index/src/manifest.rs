@@ -1,6 +1,8 @@
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use model::{Source, TimeRange, Timestamp};
 
@@ -38,17 +40,118 @@ pub(crate) struct Manifest {
     pub(crate) segments: Vec<SegmentInfo>,
     /// The names of formats; blocks refer to them by place.
     pub(crate) formats: Vec<&'static str>,
-    /// A source's id is its place.
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Sources,
     /// Of each source.
     pub(crate) ends: Vec<End>,
     /// Lines that were read again since their segment was written.
     pub(crate) dead: Vec<Dead>,
-    pub(crate) checkpoints: Vec<Checkpoint>,
+    pub(crate) checkpoints: Checkpoints,
     /// Files of summaries, oldest first.
     pub(crate) summaries: Vec<u64>,
     /// The number of the next segment or summary file; numbers are never used twice.
     pub(crate) next: u64,
+}
+
+/// Sources by their ids. Those that were read back are decoded when somebody asks for them: a cloud has thousands, and an
+/// answer speaks of ten.
+#[derive(Clone, Default)]
+pub(crate) struct Sources {
+    /// Holds those that were read back.
+    bytes: Arc<Vec<u8>>,
+    /// Where each begins there.
+    known: Vec<(usize, OnceLock<Arc<Source>>)>,
+}
+
+impl Sources {
+    pub(crate) const fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    pub(crate) fn get(&self, id: SourceId) -> Option<&Arc<Source>> {
+        let (at, source) = self.known.get(id.0 as usize)?;
+        let read = || decode_source(&mut Decoder::new(self.bytes.get(*at..)?));
+        Some(source.get_or_init(|| Arc::new(read().expect(SEALED))))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Source>> {
+        (0..).map(SourceId).map_while(|id| self.get(id))
+    }
+
+    pub(crate) fn push(&mut self, source: Source) {
+        self.known.push((0, OnceLock::from(Arc::new(source))));
+    }
+}
+
+impl PartialEq for Sources {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Read back when a writer asks for them; readers have no use for them.
+#[derive(Clone, Default)]
+pub(crate) struct Checkpoints {
+    bytes: Arc<Vec<u8>>,
+    /// Where they begin there.
+    at: usize,
+    known: OnceLock<Vec<Checkpoint>>,
+}
+
+impl Checkpoints {
+    pub(crate) fn of(checkpoints: Vec<Checkpoint>) -> Self {
+        Self { known: OnceLock::from(checkpoints), ..Self::default() }
+    }
+
+    pub(crate) fn into_vec(mut self) -> Vec<Checkpoint> {
+        self.get();
+        self.known.take().unwrap_or_default()
+    }
+
+    pub(crate) fn get(&self) -> &[Checkpoint] {
+        self.known.get_or_init(|| {
+            let from = &mut Decoder::new(self.bytes.get(self.at..).unwrap_or_default());
+            let checkpoint = |from: &mut Decoder<'_>| {
+                Some(Checkpoint { source: SourceId(from.small()?), state: from.bytes()?.to_vec() })
+            };
+            if self.bytes.is_empty() { Vec::new() } else { from.list(checkpoint).expect(SEALED) }
+        })
+    }
+}
+
+impl PartialEq for Checkpoints {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl fmt::Debug for Checkpoints {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(out)
+    }
+}
+
+const SEALED: &str = "what was sealed reads back";
+
+fn encode_source(source: &Source, out: &mut Encoder) {
+    out.bytes(source.path.as_bytes());
+    for field in [&source.host, &source.service, &source.daemon] {
+        out.optional(field.as_deref());
+    }
+}
+
+fn decode_source(from: &mut Decoder<'_>) -> Option<Source> {
+    Some(Source {
+        path: from.text()?,
+        host: from.optional()?,
+        service: from.optional()?,
+        daemon: from.optional()?,
+    })
 }
 
 /// A source's last line, which may come again: it may have been read half.
@@ -97,16 +200,28 @@ impl Manifest {
 
     pub(crate) fn read(store: &Path) -> Result<Self, StoreError> {
         let path = Self::path(store);
-        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+        let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => StoreError::Missing { path: store.to_owned() },
             _ => StoreError::io("read", &path)(error),
-        })?;
-        let damaged = || StoreError::Damaged { path: path.clone() };
-        // A byte of the title may be the one that is wrong: what reads back as a manifest is one.
-        if let Some(manifest) = Self::decode(&bytes) {
+        };
+        // The second copy is read when the first is damaged.
+        let mut file = File::open(&path).map_err(failed)?;
+        let half = file.metadata().map_err(failed)?.len() / 2;
+        let mut bytes = Vec::with_capacity(usize::try_from(half).unwrap_or(0));
+        (&mut file).take(half).read_to_end(&mut bytes).map_err(failed)?;
+        let first = Arc::new(bytes);
+        if let Some(manifest) = Self::decode_copy(&first) {
             return Ok(manifest);
         }
-        let found = title(&bytes).ok_or_else(damaged)?;
+        let mut second = Vec::new();
+        file.read_to_end(&mut second).map_err(failed)?;
+        let whole = [first.as_slice(), &second].concat();
+        if let Some(manifest) = Self::decode_copy(&Arc::new(second)) {
+            return Ok(manifest);
+        }
+        let damaged = || StoreError::Damaged { path: path.clone() };
+        // A byte of the title may be the one that is wrong: what reads back as a manifest is one.
+        let found = title(&whole).ok_or_else(damaged)?;
         if found == FORMAT.to_string() {
             return Err(damaged());
         }
@@ -139,10 +254,7 @@ impl Manifest {
         self.formats.iter().for_each(|format| out.bytes(format.as_bytes()));
         out.number(self.sources.len() as u64);
         for (source, end) in self.sources.iter().zip(&self.ends) {
-            out.bytes(source.path.as_bytes());
-            for field in [&source.host, &source.service, &source.daemon] {
-                out.optional(field.as_deref());
-            }
+            encode_source(source, &mut out);
             end.encode(&mut out);
         }
         out.number(self.dead.len() as u64);
@@ -151,8 +263,8 @@ impl Manifest {
             out.number(dead.source.0.into());
             out.number(dead.from);
         }
-        out.number(self.checkpoints.len() as u64);
-        for checkpoint in &self.checkpoints {
+        out.number(self.checkpoints.get().len() as u64);
+        for checkpoint in self.checkpoints.get() {
             out.number(checkpoint.source.0.into());
             out.bytes(&checkpoint.state);
         }
@@ -161,52 +273,46 @@ impl Manifest {
         out.seal()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        Self::copies(bytes).into_iter().find_map(Self::decode_copy)
-    }
-
-    fn copies(bytes: &[u8]) -> [&[u8]; 2] {
-        let (first, second) = bytes.split_at(bytes.len() / 2);
-        [first, second]
-    }
-
     /// How many of the two copies are good.
     pub(crate) fn good_copies(bytes: &[u8]) -> usize {
-        let copies = Self::copies(bytes).into_iter();
-        copies.filter(|copy| Self::decode_copy(copy).is_some()).count()
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let copies = [first, second].into_iter();
+        copies.filter(|copy| Self::decode_copy(&Arc::new(copy.to_vec())).is_some()).count()
     }
 
-    fn decode_copy(bytes: &[u8]) -> Option<Self> {
+    fn decode_copy(bytes: &Arc<Vec<u8>>) -> Option<Self> {
         Decoder::unseal(bytes)?;
         let title = format!("{TITLE}{FORMAT}\n");
         let body = bytes.strip_prefix(title.as_bytes())?;
-        let from = &mut Decoder::new(body.get(..body.len().checked_sub(8)?)?);
+        let body = body.get(..body.len().checked_sub(8)?)?;
+        let from = &mut Decoder::new(body);
+        let place_of = |from: &Decoder<'_>| title.len() + body.len() - from.rest();
         let next = from.number()?;
         let segments = from.list(SegmentInfo::decode)?;
         let formats = from.list(Decoder::text)?.iter().map(|name| intern(name)).collect();
-        let mut place = 0..;
-        let sources = from.list(|from| {
-            let source = Source {
-                path: from.text()?,
-                host: from.optional()?,
-                service: from.optional()?,
-                daemon: from.optional()?,
-            };
-            Some((source, End::decode(from, SourceId(place.next()?))?))
-        })?;
-        let (sources, ends) = sources.into_iter().unzip();
+        let (mut known, mut ends) = (Vec::new(), Vec::new());
+        for place in 0..from.small()? {
+            known.push((place_of(from), OnceLock::new()));
+            from.bytes()?;
+            for _ in 0..3 {
+                from.skip_optional()?;
+            }
+            ends.push(End::decode(from, SourceId(place))?);
+        }
         Some(Self {
             next,
             segments,
             formats,
-            sources,
+            sources: Sources { bytes: Arc::clone(bytes), known },
             ends,
             dead: from.list(|from| {
                 Some(Dead { segment: from.number()?, source: SourceId(from.small()?), from: from.number()? })
             })?,
-            checkpoints: from.list(|from| {
-                Some(Checkpoint { source: SourceId(from.small()?), state: from.bytes()?.to_vec() })
-            })?,
+            checkpoints: {
+                let at = place_of(from);
+                from.list(|from| from.small().and(from.bytes()).map(drop))?;
+                Checkpoints { bytes: Arc::clone(bytes), at, known: OnceLock::new() }
+            },
             summaries: from.list(Decoder::number)?,
         })
     }
@@ -293,6 +399,12 @@ mod tests {
 
     #[test]
     fn a_manifest_reads_back_from_either_copy_and_every_wrong_byte_is_noticed() {
+        let mut sources = Sources::default();
+        sources.push(Source {
+            path: "controller/nova/nova-api.log".into(),
+            host: Some("controller".into()),
+            ..Source::default()
+        });
         let manifest = Manifest {
             segments: vec![SegmentInfo {
                 number: 3,
@@ -305,11 +417,7 @@ mod tests {
                 untimed: true,
             }],
             formats: vec!["oslo"],
-            sources: vec![Source {
-                path: "controller/nova/nova-api.log".into(),
-                host: Some("controller".into()),
-                ..Source::default()
-            }],
+            sources,
             ends: vec![End {
                 number: 7,
                 counted: Some(Key {
@@ -321,20 +429,25 @@ mod tests {
                 }),
             }],
             dead: vec![Dead { segment: 3, source: SourceId(0), from: 8 }],
-            checkpoints: vec![Checkpoint { source: SourceId(0), state: vec![1, 2] }],
+            checkpoints: Checkpoints::of(vec![Checkpoint { source: SourceId(0), state: vec![1, 2] }]),
             summaries: vec![4],
             next: 5,
         };
         let bytes = manifest.encode();
+        let store = tempfile::tempdir().unwrap();
+        let read = |bytes: &[u8]| {
+            fs::write(Manifest::path(store.path()), bytes).unwrap();
+            Manifest::read(store.path())
+        };
         assert_eq!(Manifest::good_copies(&bytes), 2);
         for at in 0..bytes.len() {
             let mut wrong = bytes.clone();
             wrong[at] ^= 4;
             assert_eq!(Manifest::good_copies(&wrong), 1);
-            assert_eq!(Manifest::decode(&wrong).as_ref(), Some(&manifest));
+            assert_eq!(read(&wrong).ok().as_ref(), Some(&manifest));
             let other = (at + bytes.len() / 2) % bytes.len();
             wrong[other] ^= 8;
-            assert_eq!(Manifest::decode(&wrong), None);
+            assert!(read(&wrong).is_err());
         }
     }
 }

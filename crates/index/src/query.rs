@@ -219,7 +219,7 @@ fn with_field(view: &View, field: Field, value: &str) -> Arc<[bool]> {
         };
         told.as_ref().is_none_or(is)
     };
-    view.sources.iter().map(fits).collect()
+    view.manifest.sources.iter().map(fits).collect()
 }
 
 fn with_id(reader: &Reader, segment: &Segment, id: &Id) -> Filter {

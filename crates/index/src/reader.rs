@@ -251,20 +251,20 @@ impl Reader {
     }
 
     pub fn sources(&self) -> Vec<(SourceId, Arc<Source>)> {
-        (0..).map(SourceId).zip(self.view().sources.iter().cloned()).collect()
+        (0..).map(SourceId).zip(self.view().manifest.sources.iter().cloned()).collect()
     }
 
     /// The newest source of this path.
     #[must_use]
     pub fn find_source(&self, path: &str) -> Option<SourceId> {
         let view = self.view();
-        let at = view.sources.iter().rposition(|source| source.path == path)?;
-        u32::try_from(at).ok().map(SourceId)
+        let ids = (0..).map(SourceId).zip(view.manifest.sources.iter());
+        ids.filter(|(_, source)| source.path == path).last().map(|(id, _)| id)
     }
 
     #[must_use]
     pub fn checkpoints(&self) -> Vec<Checkpoint> {
-        self.view().manifest.checkpoints.clone()
+        self.view().manifest.checkpoints.get().to_vec()
     }
 
     /// What the writer was told of requests: the newest value of each key.
@@ -310,7 +310,7 @@ impl Reader {
     pub fn stats(&self) -> Stats {
         let view = self.view();
         let mut stats =
-            Stats { sources: view.sources.len(), segments: view.segments.len(), ..Stats::default() };
+            Stats { sources: view.manifest.sources.len(), segments: view.segments.len(), ..Stats::default() };
         for info in &view.manifest.segments {
             stats.add(info.blocks, info.lines, info.raw, info.time);
         }

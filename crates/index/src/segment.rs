@@ -442,8 +442,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Damage {
 
 impl Directory {
     pub(crate) fn read(file: &Arc<File>) -> io::Result<Self> {
-        let (content, _) = footer::read(file)?;
-        let footer = Footer::decode(&content).ok_or_else(|| wrong("unreadable footer"))?;
+        let footer = Footer::decode(&footer::read(file)?).ok_or_else(|| wrong("unreadable footer"))?;
         let (blocks, carried) = (footer.entries, footer.carried);
         let places = footer.tables + Table::<Entry, ENTRY_BYTES>::length(blocks);
         let rest = places + Table::<Place, PLACE_BYTES>::length(blocks);
@@ -539,6 +538,5 @@ pub(crate) type Row = (model::Line, Annotation);
 /// The spans of a committed segment, without opening more of it than needed.
 pub(crate) fn read_spans(store: &Path, number: u64) -> Option<BTreeMap<SourceId, Span>> {
     let file = File::open(blocks_path(&folder(store, number))).ok()?;
-    let (content, _) = footer::read(&file).ok()?;
-    Some(Footer::decode(&content)?.spans)
+    Some(Footer::decode(&footer::read(&file).ok()?)?.spans)
 }

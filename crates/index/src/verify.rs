@@ -117,7 +117,7 @@ impl Findings {
     }
 
     fn in_segment(&mut self, path: &Path, file: &Arc<File>, info: &SegmentInfo, formats: &[&'static str]) {
-        match footer::read(file) {
+        match footer::check(file) {
             Ok((_, troubles)) => {
                 for trouble in troubles {
                     self.note(path, &format!("{trouble}; the other copy is good"));
@@ -170,7 +170,7 @@ impl Findings {
     fn in_words(&mut self, folder: &Path, blocks: &Path) {
         const COST: &str = "searches have to look into every block, which is slow";
         let expected = File::open(blocks).and_then(|file| footer::read(&file));
-        let Some(footer) = expected.ok().and_then(|(content, _)| Footer::decode(&content)) else { return };
+        let Some(footer) = expected.ok().and_then(|content| Footer::decode(&content)) else { return };
         for sum in &footer.words {
             let path = folder.join(&sum.name);
             let checked = FileSum::of(&path).and_then(|found| match found == *sum {

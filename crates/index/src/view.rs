@@ -14,7 +14,6 @@ use crate::{Damage, StoreError};
 
 pub(crate) struct View {
     pub(crate) manifest: Manifest,
-    pub(crate) sources: Vec<Arc<Source>>,
     pub(crate) segments: Vec<Arc<Segment>>,
     /// From which line on lines are dead, by segment and source.
     dead: HashMap<(u64, SourceId), u64>,
@@ -52,12 +51,11 @@ impl View {
             let from = dead.entry((line.segment, line.source)).or_insert(line.from);
             *from = line.from.min(*from);
         }
-        let sources = manifest.sources.iter().cloned().map(Arc::new).collect();
-        Self { manifest, sources, segments, dead, _pin: pin }
+        Self { manifest, segments, dead, _pin: pin }
     }
 
     pub(crate) fn source(&self, id: SourceId) -> Option<&Arc<Source>> {
-        self.sources.get(id.0 as usize)
+        self.manifest.sources.get(id)
     }
 
     /// Lines of a block from this number on are there again, newer, in another one.

@@ -13,7 +13,7 @@ use crate::compaction::Compaction;
 use crate::counts::Key;
 use crate::finishing::{Finishing, MAX_FINISHING, Pending};
 use crate::fresh::{Fresh, Garbage, snapshot_number};
-use crate::manifest::{Dead, End, Manifest, sync_folder, write_synced};
+use crate::manifest::{Checkpoints, Dead, End, Manifest, sync_folder, write_synced};
 use crate::merge::{self, Expected};
 use crate::open_segment::OpenSegment;
 use crate::segment::{self, Segment};
@@ -128,12 +128,12 @@ impl Writer {
     /// How far each source was read, as of the last commit.
     #[must_use]
     pub fn checkpoints(&self) -> &[Checkpoint] {
-        &self.manifest.checkpoints
+        self.manifest.checkpoints.get()
     }
 
     #[must_use]
     pub fn source(&self, id: SourceId) -> Option<&Source> {
-        self.manifest.sources.get(id.0 as usize)
+        self.manifest.sources.get(id).map(Arc::as_ref)
     }
 
     /// The number of the last line of a source; 0 when it has none.
@@ -321,10 +321,11 @@ impl Writer {
             self.finish_segment(day)?;
         }
         let replaced = self.write_summaries()?;
+        let known = std::mem::take(&mut self.manifest.checkpoints);
         let mut all: BTreeMap<SourceId, Checkpoint> =
-            self.manifest.checkpoints.drain(..).map(|checkpoint| (checkpoint.source, checkpoint)).collect();
+            known.into_vec().into_iter().map(|checkpoint| (checkpoint.source, checkpoint)).collect();
         all.extend(checkpoints.into_iter().map(|checkpoint| (checkpoint.source, checkpoint)));
-        self.manifest.checkpoints = all.into_values().collect();
+        self.manifest.checkpoints = Checkpoints::of(all.into_values().collect());
         Ok(replaced)
     }
 
