@@ -18,6 +18,7 @@
 //!
 //! Invariant: the manifest is the only commit point. It is replaced by renaming; what it does not name does not exist.
 
+mod events;
 mod histogram;
 mod query;
 mod reader;

@@ -9,6 +9,7 @@ use model::{Annotation, Id, Line, Severity, Source, TimeRange, Timestamp};
 
 use crate::block::{Block, level_bit};
 use crate::directory::Entry;
+use crate::events::AT_ONCE;
 use crate::manifest::Manifest;
 use crate::segment::{Segment, Wanted};
 use crate::view::View;
@@ -108,7 +109,15 @@ impl Reader {
     /// Every event of which a line names the id, in order of time. A head's time decides whether it is in the range;
     /// what has no time is.
     pub fn lines_with(&self, id: &Id, range: TimeRange) -> Vec<StoredEvent> {
-        self.events(self.places_with(id, range, |_| true), range)
+        let view = self.view();
+        let (mut seen, mut events) = (BTreeSet::new(), Vec::new());
+        for blocks in self.naming(&view, id, range).chunks(AT_ONCE) {
+            // Their lines are taken while their blocks are at hand.
+            let places = self.places_in(blocks, id, range, &|_| true);
+            let new = places.into_iter().filter(|place| seen.insert(*place)).collect();
+            events.append(&mut self.events_of(&view, new));
+        }
+        in_range(events, range)
     }
 
     /// Where the events stand that [`Self::lines_with`] gives, as far as the lines that name the id are `wanted`; some may
@@ -117,27 +126,44 @@ impl Reader {
         &self,
         id: &Id,
         range: TimeRange,
-        wanted: impl Fn(&Annotation) -> bool,
+        wanted: impl Fn(&Annotation) -> bool + Sync,
     ) -> BTreeSet<Place> {
         let view = self.view();
+        let blocks = self.naming(&view, id, range);
+        blocks.chunks(AT_ONCE).flat_map(|blocks| self.places_in(blocks, id, range, &wanted)).collect()
+    }
+
+    /// The blocks that may name the id in this stretch of time.
+    fn naming<'a>(&self, view: &'a View, id: &Id, range: TimeRange) -> Vec<Found<'a>> {
         let hash = id.stable_hash();
+        let mut blocks = Vec::new();
+        for segment in overlapping(view, range) {
+            let numbers = self.noted(segment.blocks_with_id(hash)).into_iter();
+            let found = numbers.filter_map(|number| self.found(view, segment, number));
+            blocks.extend(found.filter(|found| found.entry.may_be_in(range)));
+        }
+        blocks
+    }
+
+    fn places_in(
+        &self,
+        blocks: &[Found<'_>],
+        id: &Id,
+        range: TimeRange,
+        wanted: &(impl Fn(&Annotation) -> bool + Sync),
+    ) -> BTreeSet<Place> {
+        let is_wanted = |block: &Block| block.rows.annotations.iter().any(wanted);
+        self.fetch(blocks.iter(), is_wanted);
         let mut places = BTreeSet::new();
-        for segment in overlapping(&view, range) {
-            for block in self.noted(segment.blocks_with_id(hash)) {
-                let Some(found) = self.found(&view, segment, block) else { continue };
-                if !found.entry.may_be_in(range) {
-                    continue;
-                }
-                let Some(block) = self.block(&found) else { continue };
-                if !block.rows.annotations.iter().any(&wanted) || !self.fetch_text(&found, &block) {
-                    continue;
-                }
-                let rows = block.rows_with(id, range).into_iter();
-                let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
-                let told = alive.filter(|row| wanted(&block.rows.annotations[*row]));
-                places
-                    .extend(told.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }));
+        for found in blocks {
+            let Some(block) = self.block(found) else { continue };
+            if !is_wanted(&block) || !self.fetch_text(found, &block) {
+                continue;
             }
+            let rows = block.rows_with(id, range).into_iter();
+            let alive = rows.filter(|row| block.rows.numbers[*row] < found.dead_from);
+            let told = alive.filter(|row| wanted(&block.rows.annotations[*row]));
+            places.extend(told.map(|row| Place { source: found.entry.source, head: block.rows.head(row) }));
         }
         places
     }
@@ -156,7 +182,7 @@ impl Reader {
         };
         let places = self.places_near(range, min_severity).into_iter();
         let near = places.filter(|near| !elsewhere(&near.source));
-        self.events(near.map(|near| near.place).collect(), range)
+        in_range(self.events_of(&self.view(), near.map(|near| near.place).collect()), range)
     }
 
     /// Where events stand in this stretch of time that are notable, or at this level or a higher one, in order; some may
@@ -250,6 +276,11 @@ impl Reader {
         rows
     }
 
+    #[must_use]
+    pub fn checkpoints(&self) -> Vec<Checkpoint> {
+        self.view().manifest.checkpoints.get().to_vec()
+    }
+
     pub fn sources(&self) -> Vec<(SourceId, Arc<Source>)> {
         (0..).map(SourceId).zip(self.view().manifest.sources.iter().cloned()).collect()
     }
@@ -260,11 +291,6 @@ impl Reader {
         let view = self.view();
         let ids = (0..).map(SourceId).zip(view.manifest.sources.iter());
         ids.filter(|(_, source)| source.path == path).last().map(|(id, _)| id)
-    }
-
-    #[must_use]
-    pub fn checkpoints(&self) -> Vec<Checkpoint> {
-        self.view().manifest.checkpoints.get().to_vec()
     }
 
     /// What the writer was told of requests: the newest value of each key.
@@ -363,39 +389,17 @@ impl Reader {
         Some(Found { segment, number, entry, dead_from: view.dead_from(segment, &entry) })
     }
 
-    fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<StoredEvent> {
-        let mut events: Vec<StoredEvent> = places
-            .into_iter()
-            .filter_map(|place| self.event_at(place))
-            .filter(|event| event.annotation.timestamp.is_none_or(|time| range.contains(time)))
-            .collect();
-        events.sort_by_key(StoredEvent::order);
-        events
+    pub(crate) fn event(&self, view: &View, source: SourceId, head: u64) -> Option<StoredEvent> {
+        self.events_of(view, vec![Place { source, head }]).pop()
     }
 
-    pub(crate) fn event(&self, view: &View, source: SourceId, head: u64) -> Option<StoredEvent> {
-        let mut lines: BTreeMap<u64, (Line, Annotation)> = BTreeMap::new();
-        for segment in &view.segments {
-            let mut blocks = self.noted(segment.places(source, head, head));
-            blocks.extend(self.noted(segment.carried(source, head)));
-            for number in blocks {
-                let Some(found) = self.found(view, segment, number) else { continue };
-                if found.entry.last < head {
-                    continue;
-                }
-                let Some(block) = self.block_with_text(&found) else { continue };
-                for row in block.rows_of(head) {
-                    let number = block.rows.numbers[row];
-                    if number >= found.dead_from {
-                        break;
-                    }
-                    lines.insert(number, (line(&block, row), block.rows.annotations[row].clone()));
-                }
-            }
-        }
-        let annotation = lines.first_key_value()?.1.1.clone();
-        let lines = lines.into_values().map(|(line, _)| line).collect();
-        Some(StoredEvent { source: Arc::clone(view.source(source)?), source_id: source, lines, annotation })
+    /// Those of which the text is not there to be looked at.
+    pub(crate) fn absent<'a, 'b: 'a>(
+        &self,
+        blocks: impl Iterator<Item = &'a Found<'b>>,
+    ) -> Vec<&'a Found<'b>> {
+        let cache = locked(&self.cache);
+        blocks.filter(|found| !cache.has_text(found.place())).collect()
     }
 
     pub(crate) fn block(&self, found: &Found<'_>) -> Option<Arc<Block>> {
@@ -412,7 +416,7 @@ impl Reader {
         found: &Found<'_>,
         read: impl FnOnce() -> Result<Option<Block>, Damage>,
     ) -> Option<Arc<Block>> {
-        let place = (found.segment.number(), found.number);
+        let place = found.place();
         if let Some(block) = locked(&self.cache).get(place) {
             return Some(block);
         }
@@ -426,7 +430,7 @@ impl Reader {
     }
 
     /// Whether it is there.
-    fn fetch_text(&self, found: &Found<'_>, block: &Block) -> bool {
+    pub(crate) fn fetch_text(&self, found: &Found<'_>, block: &Block) -> bool {
         if block.text.get().is_none() {
             match found.segment.text(&found.entry) {
                 Ok(text) => drop(block.text.set(text)),
@@ -459,6 +463,12 @@ pub(crate) struct Found<'a> {
     pub(crate) dead_from: u64,
 }
 
+impl Found<'_> {
+    const fn place(&self) -> (u64, u32) {
+        (self.segment.number(), self.number)
+    }
+}
+
 /// The segments that may hold something of this stretch of time.
 fn overlapping(view: &View, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
     view.segments.iter().filter(move |segment| {
@@ -480,7 +490,20 @@ impl Stats {
     }
 }
 
+/// In order of time; a head's time decides.
+fn in_range(mut events: Vec<StoredEvent>, range: TimeRange) -> Vec<StoredEvent> {
+    events.retain(|event| event.annotation.timestamp.is_none_or(|time| range.contains(time)));
+    events.sort_by_key(StoredEvent::order);
+    events
+}
+
 impl StoredEvent {
+    #[must_use]
+    pub fn place(&self) -> Place {
+        let first = self.lines.first().map_or(0, |line| line.number);
+        Place { source: self.source_id, head: self.annotation.continues.unwrap_or(first) }
+    }
+
     pub(crate) fn order(&self) -> (Option<Timestamp>, SourceId, u64) {
         (self.annotation.timestamp, self.source_id, self.lines.first().map_or(0, |line| line.number))
     }
@@ -513,6 +536,10 @@ impl Default for Cache {
 impl Cache {
     fn get(&mut self, place: (u64, u32)) -> Option<Arc<Block>> {
         self.blocks.get(&place).map(|(block, _)| Arc::clone(block))
+    }
+
+    fn has_text(&self, place: (u64, u32)) -> bool {
+        self.blocks.peek(&place).is_some_and(|(block, _)| block.text.get().is_some())
     }
 
     fn insert(&mut self, place: (u64, u32), block: Block, entry: &Entry) -> Arc<Block> {

@@ -196,20 +196,65 @@ impl Segment {
         }
     }
 
-    /// The blocks that go on with an event that began in an earlier one.
-    pub(crate) fn carried(&self, source: SourceId, head: u64) -> Result<Vec<u32>, Damage> {
-        if self.span(source)?.is_none_or(|span| span.last <= head) {
-            return Ok(Vec::new());
+    /// Adds the blocks of a source that may hold the lines with these numbers, which come in order: each the last one that
+    /// begins at it or before it.
+    pub(crate) fn add_blocks_of(
+        &self,
+        source: SourceId,
+        heads: &[u64],
+        found: &mut BTreeMap<u32, Vec<u64>>,
+    ) -> Result<(), Damage> {
+        let (Some(&first), Some(span)) = (heads.first(), self.span(source)?) else { return Ok(()) };
+        if heads.last().is_some_and(|last| *last < span.first) || span.last < first {
+            return Ok(());
         }
-        let sought = (source, head);
-        let before = |place: &Place| (place.source, place.line) < sought;
-        let mut found = Vec::new();
-        let mut visit = |place: &Place| {
-            let is_it = (place.source, place.line) == sought;
-            if is_it {
-                found.push(place.block);
+        let after = |place: &Place| (place.source, place.line) <= (source, first);
+        let (mut block, mut rest) = (None, heads);
+        let mut add = |block: Option<u32>, heads: &[u64]| {
+            if let Some(block) = block.filter(|_| !heads.is_empty()) {
+                found.entry(block).or_default().extend(heads);
             }
-            is_it
+        };
+        let mut visit = |place: &Place| {
+            let before = rest.partition_point(|head| (source, *head) < (place.source, place.line));
+            add(block, &rest[..before]);
+            rest = &rest[before..];
+            block = (place.source == source).then_some(place.block);
+            !rest.is_empty()
+        };
+        match self {
+            Self::Committed(stored) => {
+                let places = &stored.directory()?.places;
+                let damaged = |error: io::Error| stored.damage(&error);
+                let start = places.partition_point(after).map_err(damaged)?.saturating_sub(1);
+                places.each_from(start, |_, place| visit(place)).map_err(damaged)?;
+            }
+            Self::Open(open) => {
+                let start = open.places.partition_point(after).saturating_sub(1);
+                let _all = open.places.iter().skip(start).all(visit);
+            }
+        }
+        add(block, rest);
+        Ok(())
+    }
+
+    /// Adds the blocks that go on with events of a source that began in earlier ones.
+    pub(crate) fn add_carrying(
+        &self,
+        source: SourceId,
+        heads: &[u64],
+        found: &mut BTreeMap<u32, Vec<u64>>,
+    ) -> Result<(), Damage> {
+        let (Some(&first), Some(&last)) = (heads.first(), heads.last()) else { return Ok(()) };
+        if self.span(source)?.is_none_or(|span| span.last <= first) {
+            return Ok(());
+        }
+        let before = |place: &Place| (place.source, place.line) < (source, first);
+        let mut visit = |place: &Place| {
+            if place.source == source && heads.binary_search(&place.line).is_ok() {
+                found.entry(place.block).or_default().push(place.line);
+            }
+            (place.source, place.line) <= (source, last)
         };
         match self {
             Self::Committed(stored) => {
@@ -223,7 +268,7 @@ impl Segment {
                 let _all = open.carried.iter().skip(start).all(visit);
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// In order. May name blocks that do not hold the id.
