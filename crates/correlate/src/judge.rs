@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    Candidate, Event, Id, IdKind, Link, LinkKind, Outcome, Role, Scope, TimeRange, Timestamp, Trace, Verdict,
+    Candidate, Entry, Event, Id, IdKind, Link, LinkKind, Outcome, Role, Scope, TimeRange, Timestamp, Trace,
+    Verdict,
 };
 
 use crate::baseline::Baseline;
@@ -48,6 +49,31 @@ pub fn judge(id: &Id, evidence: &impl Evidence, baseline: &Baseline) -> Answer {
             ))
         }
     }
+}
+
+/// The events of the trace that [`judge`] would give, without those that led to it or merely stood near. `baseline` is
+/// asked for when several requests worked on a resource, and one of them has to be chosen.
+pub fn belonging<'b>(
+    id: &Id,
+    evidence: &impl Evidence,
+    baseline: impl FnOnce() -> &'b Baseline,
+) -> Vec<Arc<Event>> {
+    let gathered = match resolve(id, evidence) {
+        Asked::Nothing | Asked::Process => return Vec::new(),
+        Asked::Request(request) => gather::gather(&request, evidence),
+        Asked::Resource(requests) => match &requests[..] {
+            [] => gather::gather(id, evidence),
+            [request] => gather::gather(request, evidence),
+            several => {
+                let baseline = baseline();
+                let cases = several.iter().map(|request| judge_request(request, evidence, baseline));
+                let case = most_telling(cases.collect()).expect("several were judged");
+                let own = |entry: &Entry| entry.link.kind < LinkKind::Predecessor;
+                return case.trace.entries.into_iter().filter(own).map(|entry| entry.event).collect();
+            }
+        },
+    };
+    gathered.sorted().into_iter().map(|(event, _)| event).collect()
 }
 
 /// Of the requests on one resource: the last that failed on the way rather than at the door, else the last that failed,

@@ -33,7 +33,7 @@ mod tests;
 pub use baseline::Baseline;
 pub use evidence::Evidence;
 pub use incidents::{Incident, IncidentRule, Incidents, News};
-pub use judge::{Answer, Case, judge, judge_briefly, judge_request};
+pub use judge::{Answer, Case, belonging, judge, judge_briefly, judge_request};
 pub use memory::Memory;
 pub use opening::opens;
 pub use resolve::requests_of;

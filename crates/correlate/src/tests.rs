@@ -7,13 +7,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use model::{
-    Context, Event, Exchange, Id, IdKind, Mark, Mention, Outcome, Role, Scope, Severity, Signature,
+    Context, Event, Exchange, Id, IdKind, LinkKind, Mark, Mention, Outcome, Role, Scope, Severity, Signature,
     SignatureMatch,
 };
 use model::{Source, TemplateId, Timestamp, Uuid};
 use proptest::prelude::*;
 
-use crate::{Answer, Baseline, Case, Correlator, Limits, Memory, judge};
+use crate::{Answer, Baseline, Case, Correlator, Limits, Memory, belonging, judge};
 
 fn id(kind: &str, name: &str) -> Id {
     let bytes = kind.bytes().chain([b'=']).chain(name.bytes());
@@ -140,10 +140,18 @@ fn ask(events: &[Arc<Event>], what: &Id) -> Option<Case> {
     for event in events {
         memory.insert(event);
     }
-    match judge(what, &memory, &Baseline::default()) {
+    let baseline = Baseline::default();
+    let case = match judge(what, &memory, &baseline) {
         Answer::Found(case) => Some(*case),
         Answer::NotFound | Answer::ProcessId => None,
-    }
+    };
+    let entries = case.iter().flat_map(|case| &case.trace.entries);
+    let own = entries.filter(|entry| entry.link.kind < LinkKind::Predecessor);
+    let own: Vec<_> = own.map(|entry| entry.event.body.clone()).collect();
+    let belonging: Vec<_> =
+        belonging(what, &memory, || &baseline).iter().map(|event| event.body.clone()).collect();
+    assert_eq!(belonging, own, "what belongs to {what}");
+    case
 }
 
 /// `expected`: outcome, and the body of the cause.

@@ -1,12 +1,12 @@
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use correlate::{Answer, Baseline, notes};
-use index::{Cursor, Damage, Place, Reader, SourceId, StoreError, StoredEvent};
-use model::{Event, Id, LinkKind, Outcome, Severity, Summary, TimeRange, Timestamp};
+use index::{Cursor, Damage, Reader, SourceId, StoreError, StoredEvent};
+use model::{Event, Id, Outcome, Severity, Summary, Timestamp};
 use parse::Knowledge;
 
 use crate::evidence::StoreEvidence;
@@ -90,7 +90,12 @@ impl fmt::Display for RequestCursor {
 
 impl Engine {
     pub fn open(store: &Path, knowledge: Knowledge) -> Result<Self, StoreError> {
-        Ok(Self { reader: Reader::open(store)?, knowledge, baseline: OnceLock::new() })
+        Ok(Self::new(Reader::open(store)?, knowledge))
+    }
+
+    #[must_use]
+    pub const fn new(reader: Reader, knowledge: Knowledge) -> Self {
+        Self { reader, knowledge, baseline: OnceLock::new() }
     }
 
     fn baseline(&self) -> &Baseline {
@@ -113,17 +118,17 @@ impl Engine {
         let found = self.belonging(id);
         let mut shown: BTreeSet<(SourceId, u64)> = found
             .iter()
-            .flat_map(|stored| stored.lines.iter().map(|line| (stored.source_id, line.number)))
+            .flat_map(|(stored, _)| stored.lines.iter().map(|line| (stored.source_id, line.number)))
             .collect();
         let mut passages = Vec::new();
-        for stored in &found {
+        for (stored, event) in &found {
             let first = stored.lines.first().map_or(0, |line| line.number);
             let last = stored.lines.last().map_or(0, |line| line.number);
             if context > 0 {
                 let before = first.saturating_sub(context).max(1)..=first.saturating_sub(1);
                 passages.extend(self.around(stored, before, &mut shown));
             }
-            passages.push(passage(&self.event(stored), stored, true));
+            passages.push(passage(event, stored, true));
             if context > 0 {
                 passages.extend(self.around(stored, last + 1..=last + context, &mut shown));
             }
@@ -131,21 +136,18 @@ impl Engine {
         passages
     }
 
-    fn belonging(&self, id: &Id) -> Vec<StoredEvent> {
-        let mut places = self.reader.places_with(id, TimeRange::ALL, |_| true);
+    fn belonging(&self, id: &Id) -> Vec<(StoredEvent, Arc<Event>)> {
         let evidence = StoreEvidence::new(&self.reader, &self.knowledge);
-        if let Answer::Found(case) = correlate::judge(id, &evidence, self.baseline()) {
-            let sources: HashMap<_, _> =
-                self.reader.sources().into_iter().map(|(id, source)| (Arc::as_ptr(&source), id)).collect();
-            let own = case.trace.entries.iter().filter(|entry| entry.link.kind < LinkKind::Predecessor);
-            places.extend(own.filter_map(|entry| {
-                let source = *sources.get(&Arc::as_ptr(&entry.event.source))?;
-                Some(Place { source, head: entry.event.line })
-            }));
-        }
-        let mut found: Vec<_> = places.into_iter().filter_map(|place| self.reader.event_at(place)).collect();
-        found.sort_by_key(order);
-        found
+        let belonging = correlate::belonging(id, &evidence, || self.baseline());
+        let mut places = evidence.places_with(id);
+        places.extend(evidence.places_of(&belonging));
+        let stored = self.reader.events_at(&places).into_iter();
+        stored
+            .map(|stored| {
+                let event = evidence.parsed(&stored);
+                (stored, event)
+            })
+            .collect()
     }
 
     /// What was found out about requests when they were imported, the newest first.

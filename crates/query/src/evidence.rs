@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use correlate::Evidence;
-use index::{Near, Place, Reader};
+use index::{Near, Place, Reader, SourceId, StoredEvent};
 use lru::LruCache;
-use model::{Annotation, Event, Id, Severity, TimeRange, Timestamp};
+use model::{Annotation, Event, Id, Severity, Source, TimeRange, Timestamp};
 use parse::Knowledge;
 
 /// All that was ever written, parsed again as it is asked for.
@@ -17,6 +17,10 @@ pub struct StoreEvidence<'a> {
     knowledge: &'a Knowledge,
     /// One answer asks for the same event through many ids, and one request after the other for the same neighbours.
     parsed: RefCell<ParsedEvents>,
+    /// The sources of these events, by the places in memory that all events of a source share.
+    sources: RefCell<HashMap<*const Source, SourceId>>,
+    /// Where the events stand that name the id that was asked for last: to find out what an id is and to answer ask for the same.
+    named: RefCell<Option<(Id, BTreeSet<Place>)>>,
     /// Where something went wrong in a minute: everything that failed about then asks for it.
     troubles: RefCell<LruCache<i64, Arc<Troubles>>>,
 }
@@ -76,6 +80,8 @@ impl<'a> StoreEvidence<'a> {
             reader,
             knowledge,
             parsed: RefCell::new(parsed),
+            sources: RefCell::default(),
+            named: RefCell::default(),
             troubles: RefCell::new(LruCache::new(MOST_MINUTES)),
         }
     }
@@ -86,27 +92,58 @@ impl<'a> StoreEvidence<'a> {
         self.parsed.into_inner()
     }
 
+    /// Where the events stand that name the id.
+    pub(crate) fn places_with(&self, id: &Id) -> BTreeSet<Place> {
+        if let Some((_, places)) = self.named.borrow().as_ref().filter(|(named, _)| named == id) {
+            return places.clone();
+        }
+        let places = self.reader.places_with(id, TimeRange::ALL, |_| true);
+        self.named.replace(Some((id.clone(), places.clone())));
+        places
+    }
+
+    /// Where events of this evidence stand.
+    pub(crate) fn places_of(&self, events: &[Arc<Event>]) -> Vec<Place> {
+        let sources = self.sources.borrow();
+        let place = |event: &Arc<Event>| {
+            Some(Place { source: *sources.get(&Arc::as_ptr(&event.source))?, head: event.line })
+        };
+        events.iter().filter_map(place).collect()
+    }
+
     fn events(&self, places: BTreeSet<Place>, range: TimeRange) -> Vec<Arc<Event>> {
-        let events = places.into_iter().filter_map(|place| Some((place, self.event(place)?)));
-        let mut events: Vec<(Place, Arc<Event>)> =
-            events.filter(|(_, event)| event.timestamp.is_none_or(|time| range.contains(time))).collect();
+        let (mut events, mut unknown) = (Vec::new(), BTreeSet::new());
+        for place in places {
+            match self.known(place) {
+                Some(event) => events.push((place, event)),
+                None => drop(unknown.insert(place)),
+            }
+        }
+        let stored = self.reader.events_at(&unknown);
+        events.extend(stored.iter().map(|stored| (stored.place(), self.parsed(stored))));
+        events.retain(|(_, event)| event.timestamp.is_none_or(|time| range.contains(time)));
         events.sort_by_key(|(place, event)| (event.timestamp, *place));
         events.into_iter().map(|(_, event)| event).collect()
     }
 
-    fn event(&self, place: Place) -> Option<Arc<Event>> {
+    /// What was looked up for the same answer.
+    fn known(&self, place: Place) -> Option<Arc<Event>> {
         let ParsedEvents { events, turn } = &mut *self.parsed.borrow_mut();
-        if let Some(known) = events.get(&place).filter(|known| known.turn == *turn) {
-            return Some(Arc::clone(&known.event));
-        }
-        let stored = self.reader.event_at(place)?;
+        let known = events.get(&place).filter(|known| known.turn == *turn)?;
+        Some(Arc::clone(&known.event))
+    }
+
+    /// The event that was read, parsed unless that was done before.
+    pub(crate) fn parsed(&self, stored: &StoredEvent) -> Arc<Event> {
+        let ParsedEvents { events, turn } = &mut *self.parsed.borrow_mut();
         let size = (stored.lines.len(), stored.lines.iter().map(|line| line.text.len()).sum());
-        let known = events.get(&place).filter(|known| known.size == size);
+        let known = events.get(&stored.place()).filter(|known| known.size == size);
         let event = known.map(|known| Arc::clone(&known.event)).unwrap_or_else(|| {
             Arc::new(self.knowledge.event(&stored.source, &stored.lines, &stored.annotation))
         });
-        events.put(place, Parsed { event: Arc::clone(&event), size, turn: *turn });
-        Some(event)
+        self.sources.borrow_mut().insert(Arc::as_ptr(&event.source), stored.source_id);
+        events.put(stored.place(), Parsed { event: Arc::clone(&event), size, turn: *turn });
+        event
     }
 
     fn troubles_of(&self, minute: i64) -> Arc<Troubles> {
@@ -139,7 +176,11 @@ const fn minute_of(time: Timestamp) -> i64 {
 
 impl Evidence for StoreEvidence<'_> {
     fn with_id(&self, id: &Id, range: TimeRange) -> Vec<Arc<Event>> {
-        self.events(self.reader.places_with(id, range, |_| true), range)
+        let places = match range == TimeRange::ALL {
+            true => self.places_with(id),
+            false => self.reader.places_with(id, range, |_| true),
+        };
+        self.events(places, range)
     }
 
     fn told(&self, id: &Id) -> Vec<Arc<Event>> {
