@@ -42,5 +42,7 @@ fn main() -> ExitCode {
     let console = console::Console::new(&cli.globals);
     let run = || commands::run(cli, &console).unwrap_or_else(|failure| console.report(&failure));
     // The message of a panic is printed by then; what is left is to end as documented.
-    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Internal).into()
+    let exit = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Internal);
+    // At once: the allocator would give its memory back piece by piece, which takes longer than the kernel does.
+    signal_hook::low_level::exit(exit as i32)
 }

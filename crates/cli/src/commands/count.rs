@@ -24,7 +24,7 @@ pub(super) fn run(count: &Count, globals: &Globals, console: &Console) -> Result
         step_minutes,
         keep_going: &super::within(patience),
     });
-    super::tell_of_damage(&engine, console);
+    super::tell_of_damage(engine, console);
     if console.json {
         console.answer(&json::counts(&counted)?)?;
     } else if counted.counts.is_empty() {

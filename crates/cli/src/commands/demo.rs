@@ -16,7 +16,7 @@ pub(super) fn run(globals: &Globals, console: &Console) -> Result<Exit, Failure>
         super::import::read(options(logs, store.clone(), globals), console)?;
         return super::why::answer(
             &asked,
-            &Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature)?,
+            &Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature, None)?,
             console,
         );
     }
@@ -29,7 +29,7 @@ pub(super) fn run(globals: &Globals, console: &Console) -> Result<Exit, Failure>
     let report = super::import::read(options(logs, store.clone(), globals), console)?;
     console.answer(&render::import::import(&report, console.layout))?;
 
-    let engine = Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature)?;
+    let engine = Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature, None)?;
     typed(console, &format!("culprit why {}", asked.text))?;
     let exit = super::why::answer(&asked, &engine, console)?;
 

@@ -14,7 +14,7 @@ pub(super) fn run(errors: &Errors, globals: &Globals, console: &Console) -> Resu
         limit: super::limit(errors.limit),
     };
     let (patterns, all) = engine.errors(&question);
-    super::tell_of_damage(&engine, console);
+    super::tell_of_damage(engine, console);
     if console.json {
         console.answer(&json::patterns(&patterns)?)?;
     } else if patterns.is_empty() {

@@ -4,9 +4,9 @@ use crate::exit::{Exit, Failure};
 use crate::{json, render};
 
 pub(super) fn run(lines: &Lines, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
-    let engine = super::open(globals)?;
+    let engine = super::open_for(globals, Some(&lines.id.id))?;
     let passages = engine.lines(&lines.id.id, lines.context);
-    super::tell_of_damage(&engine, console);
+    super::tell_of_damage(engine, console);
     if passages.is_empty() {
         return Err(super::not_found(&lines.id));
     }

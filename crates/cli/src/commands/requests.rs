@@ -13,7 +13,7 @@ pub(super) fn run(requests: &Requests, globals: &Globals, console: &Console) -> 
     };
     let engine = super::open(globals)?;
     let page = engine.requests(&filter);
-    super::tell_of_damage(&engine, console);
+    super::tell_of_damage(engine, console);
     if console.json {
         console.answer(&json::requests(&page.requests)?)?;
     } else if page.requests.is_empty() {

@@ -30,7 +30,7 @@ pub(super) fn run(search: &Search, globals: &Globals, console: &Console) -> Resu
         }
         after = found.next;
         if found.partial || after.is_none() || left == 0 {
-            super::tell_of_damage(&engine, console);
+            super::tell_of_damage(engine, console);
             tell_of_the_end(&found, shown, &expression, console);
             return Ok(Exit::Answered);
         }

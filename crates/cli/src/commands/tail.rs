@@ -14,7 +14,7 @@ pub(super) fn run(tail: &Tail, globals: &Globals, console: &Console) -> Result<E
     };
     // Before the last lines are looked for: what comes meanwhile is shown.
     let mut lines = engine.new_lines();
-    show(&last_lines(&engine, &expression, tail.last), console)?;
+    show(&last_lines(engine, &expression, tail.last), console)?;
     super::tell_of_writer(globals, console)?;
     super::look_often(console, || {
         let Some(found) = engine.lines_since(&mut lines, &expression)? else {

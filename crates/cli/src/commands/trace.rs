@@ -5,7 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::{json, render};
 
 pub(super) fn run(trace: &Trace, globals: &Globals, console: &Console) -> Result<Exit, Failure> {
-    answer(&trace.id, &super::open(globals)?, console)
+    answer(&trace.id, super::open_for(globals, Some(&trace.id.id))?, console)
 }
 
 pub(super) fn answer(asked: &AskedId, engine: &Engine, console: &Console) -> Result<Exit, Failure> {

@@ -13,7 +13,7 @@ pub(super) fn run(why: Why, globals: &Globals, console: &Console) -> Result<Exit
             .advise("`culprit why --logs ./logs ID`, or `culprit why --help`")
     })?;
     if logs.is_empty() {
-        return answer(&asked, &super::open(globals)?, console);
+        return answer(&asked, super::open_for(globals, Some(&asked.id))?, console);
     }
     console.watch_for_interrupts();
     let folder = super::import::temporary_folder()?;
@@ -24,7 +24,9 @@ pub(super) fn run(why: Why, globals: &Globals, console: &Console) -> Result<Exit
         return Ok(Exit::Interrupted);
     }
     tell_what_is_missing(&report, console);
-    answer(&asked, &Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature)?, console)
+    let about = Some(&asked.id);
+    let engine = Engine::open(&store, globals.filters.as_deref(), &globals.disable_signature, about)?;
+    answer(&asked, &engine, console)
 }
 
 pub(super) fn answer(asked: &AskedId, engine: &Engine, console: &Console) -> Result<Exit, Failure> {
