@@ -1,7 +1,7 @@
 //! What a full-text index does with the same lines when nobody thinks about logs: a document a line, its text stored.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use anyhow::Result;
@@ -23,8 +23,8 @@ pub(crate) fn index(corpus: &Corpus, folder: &Path) -> Result<()> {
     let index = Index::create_in_dir(folder, schema.build())?;
     let mut writer: IndexWriter = index.writer_with_num_threads(1, MEMORY)?;
     let (mut bytes, mut committed) = (0, 0);
-    for (path, _) in corpus.sample(ENOUGH_BYTES) {
-        for line in BufReader::new(File::open(path)?).split(b'\n') {
+    for (path, length) in corpus.sample(ENOUGH_BYTES) {
+        for line in BufReader::new(File::open(path)?.take(length)).split(b'\n') {
             let line = line?;
             bytes += line.len() as u64 + 1;
             let mut document = TantivyDocument::new();

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use model::Id;
+use model::{Id, scan_ids};
 use serde::Deserialize;
 
 /// Files with their sizes.
@@ -30,19 +30,14 @@ impl Corpus {
         self.files.iter().map(|(_, length)| length).sum()
     }
 
-    /// Files of every kind that make about so many bytes together.
-    pub(crate) fn sample(&self, bytes: u64) -> Vec<&(PathBuf, u64)> {
-        let (mut seen, mut taken) = (0, 0);
-        let mut files = Vec::new();
-        for file in &self.files {
-            seen += file.1;
-            // Its share of what was seen so far is its share of everything.
-            if u128::from(taken) * u128::from(self.bytes()) <= u128::from(seen) * u128::from(bytes) {
-                taken += file.1;
-                files.push(file);
-            }
-        }
-        files
+    /// Of each file the beginning, so long that they make about so many bytes together: every kind of line has the share
+    /// that it has in the whole.
+    pub(crate) fn sample(&self, bytes: u64) -> impl Iterator<Item = (&Path, u64)> {
+        let (whole, wanted) = (u128::from(self.bytes()), u128::from(bytes.min(self.bytes())));
+        let share = move |length: u64| u128::from(length) * wanted / whole.max(1);
+        self.files.iter().map(move |(path, length)| {
+            (path.as_path(), u64::try_from(share(*length)).expect("at most the file's length"))
+        })
     }
 
     /// What is given to programs that read the files.
@@ -115,33 +110,33 @@ pub(crate) fn asked_ids(folder: &Path) -> Result<Vec<Id>> {
     Ok(ids.filter_map(|id| Id::parse(&id)).collect())
 }
 
-/// Words, and phrases of two words around a number, that stand in one of these lines only.
+/// Words, and phrases of a word and its neighbour (which may be a name or a number, but no id), that stand in one of these
+/// lines only. Of the words of a phrase each stands in others too, or is no word that is found by itself.
 pub(crate) fn rare_texts(lines: &[String]) -> (Vec<String>, Vec<String>) {
-    let (mut words, mut phrases) = (BTreeMap::<&str, usize>::new(), BTreeMap::<&str, usize>::new());
+    let (mut words, mut phrases) = (BTreeMap::<&str, usize>::new(), BTreeMap::<[&str; 2], usize>::new());
     for line in lines {
-        for word in line.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|word| is_word(word)) {
-            *words.entry(word).or_default() += 1;
-        }
-        for phrase in line.split(['[', ']', ':', '"', ',', '(', ')', '\'']).map(str::trim) {
-            let parts: Vec<&str> = phrase.split(' ').collect();
-            if let [before, number, after] = parts[..]
-                && is_word(before)
-                && is_number(number)
-                && is_word(after)
-            {
-                *phrases.entry(phrase).or_default() += 1;
-            }
+        let all = line.split(|sign: char| !sign.is_ascii_alphanumeric());
+        all.filter(|word| is_word(word)).for_each(|word| *words.entry(word).or_default() += 1);
+        let parts: Vec<&str> = line.split(' ').collect();
+        for pair in parts.array_windows().filter(|pair| is_phrase(pair)) {
+            *phrases.entry(*pair).or_default() += 1;
         }
     }
-    let once = |texts: BTreeMap<&str, usize>| {
-        let rare = texts.into_iter().filter(|(_, times)| *times == 1).map(|(text, _)| text.to_owned());
-        rare.collect::<Vec<_>>()
-    };
-    (once(words), once(phrases))
+    let once = |word: &&str| words.get(word) == Some(&1);
+    let phrases = phrases.iter().filter(|(pair, times)| **times == 1 && !pair.iter().any(once));
+    let phrases = phrases.map(|(pair, _)| pair.join(" ")).collect();
+    (words.keys().copied().filter(once).map(str::to_owned).collect(), phrases)
 }
 
-fn is_number(text: &str) -> bool {
-    text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+fn is_phrase(pair: &[&str; 2]) -> bool {
+    let is_name = |text: &str| {
+        let ends = |sign: Option<u8>| sign.is_some_and(|sign| sign.is_ascii_alphanumeric());
+        let inside = |sign: u8| sign.is_ascii_alphanumeric() || matches!(sign, b'.' | b'-' | b'_');
+        let mut is_id = false;
+        scan_ids(text.as_bytes(), |_| is_id = true);
+        !is_id && ends(text.bytes().next()) && ends(text.bytes().last()) && text.bytes().all(inside)
+    };
+    pair.iter().any(|text| is_word(text)) && pair.iter().all(|text| is_name(text))
 }
 
 /// What has letters of hexadecimal numbers only may be a part of an id, and nobody indexes those.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use parse::{Annotator, Knowledge, Zone};
 use crate::corpus::Corpus;
 
 /// So much is written.
-const BYTES: usize = 300 << 20;
+const BYTES: u64 = 300 << 20;
 const BATCH_LINES: usize = 4096;
 const COMMIT_BYTES: usize = 64 << 20;
 /// A program that follows logs lets its readers see what is new this often.
@@ -56,12 +56,12 @@ pub(crate) fn measure(corpus: &Corpus, knowledge: &Knowledge, store: &Path) -> R
         outcome: Freshness { times: Vec::new(), bytes: 0, wall: Duration::ZERO },
     };
     let began = Instant::now();
-    for (path, _) in corpus.sample(BYTES as u64) {
+    for (path, length) in corpus.sample(BYTES) {
         let name = path.strip_prefix(&corpus.folder).unwrap_or(path).display().to_string();
         let mut source = knowledge.locate(&name);
         source.path = name;
         let source = ingest.writer.add_source(&source);
-        ingest.file(source, path)?;
+        ingest.file(source, File::open(path)?.take(length))?;
     }
     ingest.look()?;
     ingest.outcome.wall = began.elapsed();
@@ -70,10 +70,10 @@ pub(crate) fn measure(corpus: &Corpus, knowledge: &Knowledge, store: &Path) -> R
 }
 
 impl Ingest<'_> {
-    fn file(&mut self, source: SourceId, path: &Path) -> Result<()> {
+    fn file(&mut self, source: SourceId, text: impl Read) -> Result<()> {
         let mut annotator = Annotator::new(Zone::UTC);
         let mut batch = Vec::new();
-        for (number, text) in (1..).zip(BufReader::new(File::open(path)?).split(b'\n')) {
+        for (number, text) in (1..).zip(BufReader::new(text).split(b'\n')) {
             let mut line = Line { number, text: text? };
             self.outcome.bytes += line.text.len() + 1;
             self.uncommitted += line.text.len() + 1;

@@ -1,7 +1,7 @@
 //! What processes use: the kernel's own account.
 
 use std::fs;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -16,22 +16,7 @@ pub(crate) struct Usage {
 
 /// Runs a command to its end, which must be a good one.
 pub(crate) fn run(command: &mut Command) -> Result<Usage> {
-    let (usage, status) = finish(command)?;
-    ensure!(status.success(), "{:?} ended with {status}", command.get_program());
-    Ok(usage)
-}
-
-/// Runs a command that looks for something; it ends with 1 when there is nothing, and takes words for something else than
-/// we do.
-pub(crate) fn look(command: &mut Command) -> Result<Usage> {
-    let (usage, status) = finish(command)?;
-    ensure!(matches!(status.code(), Some(0 | 1)), "{:?} ended with {status}", command.get_program());
-    Ok(usage)
-}
-
-fn finish(command: &mut Command) -> Result<(Usage, ExitStatus)> {
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("failed to start a program")?;
+    let mut child = silenced(command).spawn().context("failed to start a program")?;
     let began = Instant::now();
     let mut memory = 0;
     // A process that ended keeps its times until somebody waits for it, and gives its memory back at once.
@@ -40,7 +25,23 @@ fn finish(command: &mut Command) -> Result<(Usage, ExitStatus)> {
         std::thread::sleep(Duration::from_millis(1));
     }
     let usage = Usage { wall: began.elapsed(), cpu: cpu(&child.id().to_string())?, memory };
-    Ok((usage, child.wait()?))
+    let status = child.wait()?;
+    ensure!(status.success(), "{:?} ended with {status}", command.get_program());
+    Ok(usage)
+}
+
+/// How long a command takes that looks for something, from its start to its end: nobody looks on meanwhile, which would
+/// take time of its own. It ends with 1 when there is nothing, and takes words for something else than we do.
+pub(crate) fn clock(command: &mut Command) -> Result<Duration> {
+    let began = Instant::now();
+    let status = silenced(command).status().context("failed to start a program")?;
+    let wall = began.elapsed();
+    ensure!(matches!(status.code(), Some(0 | 1)), "{:?} ended with {status}", command.get_program());
+    Ok(wall)
+}
+
+fn silenced(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null())
 }
 
 fn has_ended(child: &Child) -> Result<bool> {
