@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 128;
 const RETRY_AFTER: u64 = 64;
 
 /// How much nicer than the others, see nice(2).
-const LATER: i32 = 5;
+const LATER: i32 = 10;
 
 #[derive(Default)]
 pub(crate) struct Compaction {

@@ -524,7 +524,7 @@ struct Cache {
 }
 
 /// Of text, unpacked, and what is known of its lines.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 48 << 20;
 const ROW_BYTES: usize = size_of::<Annotation>() + 2 * size_of::<u64>();
 
 impl Default for Cache {

@@ -19,7 +19,7 @@ use crate::watched::{Heard, Watched};
 const MOST_JUDGED: usize = 256;
 
 /// How much nicer than the others, see nice(2).
-const LATER: i32 = 5;
+const LATER: i32 = 10;
 
 /// Hears of requests at any time, and has those that are due judged, one round after the other.
 pub(crate) struct Judging {

@@ -57,8 +57,8 @@ impl Default for ParsedEvents {
     }
 }
 
-/// More events than one answer looks at; about 40 MB of them.
-const MOST_PARSED: NonZeroUsize = NonZeroUsize::new(16 << 10).expect("not zero");
+/// More events than one answer looks at; about 30 MB of them.
+const MOST_PARSED: NonZeroUsize = NonZeroUsize::new(12 << 10).expect("not zero");
 /// Minutes whose troubles are kept. Longer stretches of time are looked up as a whole.
 const MOST_MINUTES: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
 /// Of what is known to matter and was said on hosts that the request did not touch, the last: a large cloud has hundreds
