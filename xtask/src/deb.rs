@@ -1,8 +1,6 @@
 //! A Debian package of the program, with its services.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use culprit_tests::binary::{project_root, release_binary};
@@ -25,7 +23,7 @@ pub(crate) fn run(options: Options) -> Result<()> {
         let root = tools.display().to_string();
         run_command(command(&["cargo", "install", "cargo-deb", "--locked", "--root", &root]))?;
     }
-    write_completions(&release_binary()?)?;
+    write_completions(&release_binary()?.display().to_string())?;
     let folder = project_root().join("target/debian");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -39,11 +37,11 @@ pub(crate) fn run(options: Options) -> Result<()> {
 }
 
 /// Where the package's list of files expects them.
-fn write_completions(program: &Path) -> Result<()> {
+fn write_completions(program: &str) -> Result<()> {
     let folder = project_root().join("target/completions");
     fs::create_dir_all(&folder)?;
     for shell in ["bash", "zsh", "fish"] {
-        let text = Command::new(program).args(["completions", shell]).output()?;
+        let text = command(&[program, "completions", shell]).output()?;
         ensure!(text.status.success(), "`culprit completions {shell}` ended with {}", text.status);
         fs::write(folder.join(shell), text.stdout)?;
     }

@@ -97,6 +97,15 @@ impl Wanted {
     }
 }
 
+/// What a segment lists by source and line.
+#[derive(Clone, Copy, PartialEq)]
+enum Listed {
+    /// The first line of each block.
+    Beginnings,
+    /// The heads of events that go on in a later block.
+    Carried,
+}
+
 impl Segment {
     /// Numbers are never used twice, not even for what is not committed.
     pub(crate) const fn number(&self) -> u64 {
@@ -171,29 +180,15 @@ impl Segment {
         if self.span(source)?.is_none_or(|span| span.last < first || last < span.first) {
             return Ok(Vec::new());
         }
-        let after = |place: &Place| (place.source, place.line) <= (source, first);
-        let in_range = |place: &Place| place.source == source && place.line <= last;
-        match self {
-            Self::Committed(stored) => {
-                let places = &stored.directory()?.places;
-                let start = places.partition_point(after).map_err(|error| stored.damage(&error))?;
-                let mut found = Vec::new();
-                let visit = |_, place: &Place| {
-                    let earlier = (place.source, place.line) <= (source, first);
-                    if in_range(place) {
-                        found.push(place.block);
-                    }
-                    earlier || in_range(place)
-                };
-                places.each_from(start.saturating_sub(1), visit).map_err(|error| stored.damage(&error))?;
-                Ok(found)
+        let mut found = Vec::new();
+        self.each_place(Listed::Beginnings, (source, first), |place| {
+            let in_range = place.source == source && place.line <= last;
+            if in_range {
+                found.push(place.block);
             }
-            Self::Open(open) => {
-                let start = open.places.partition_point(after).saturating_sub(1);
-                let rest = open.places.iter().skip(start);
-                Ok(rest.filter(|place| in_range(place)).map(|place| place.block).collect())
-            }
-        }
+            in_range || (place.source, place.line) <= (source, first)
+        })?;
+        Ok(found)
     }
 
     /// Adds the blocks of a source that may hold the lines with these numbers, which come in order: each the last one that
@@ -208,32 +203,19 @@ impl Segment {
         if heads.last().is_some_and(|last| *last < span.first) || span.last < first {
             return Ok(());
         }
-        let after = |place: &Place| (place.source, place.line) <= (source, first);
         let (mut block, mut rest) = (None, heads);
         let mut add = |block: Option<u32>, heads: &[u64]| {
             if let Some(block) = block.filter(|_| !heads.is_empty()) {
                 found.entry(block).or_default().extend(heads);
             }
         };
-        let mut visit = |place: &Place| {
+        self.each_place(Listed::Beginnings, (source, first), |place| {
             let before = rest.partition_point(|head| (source, *head) < (place.source, place.line));
             add(block, &rest[..before]);
             rest = &rest[before..];
             block = (place.source == source).then_some(place.block);
             !rest.is_empty()
-        };
-        match self {
-            Self::Committed(stored) => {
-                let places = &stored.directory()?.places;
-                let damaged = |error: io::Error| stored.damage(&error);
-                let start = places.partition_point(after).map_err(damaged)?.saturating_sub(1);
-                places.each_from(start, |_, place| visit(place)).map_err(damaged)?;
-            }
-            Self::Open(open) => {
-                let start = open.places.partition_point(after).saturating_sub(1);
-                let _all = open.places.iter().skip(start).all(visit);
-            }
-        }
+        })?;
         add(block, rest);
         Ok(())
     }
@@ -249,26 +231,48 @@ impl Segment {
         if self.span(source)?.is_none_or(|span| span.last <= first) {
             return Ok(());
         }
-        let before = |place: &Place| (place.source, place.line) < (source, first);
-        let mut visit = |place: &Place| {
+        self.each_place(Listed::Carried, (source, first), |place| {
             if place.source == source && heads.binary_search(&place.line).is_ok() {
                 found.entry(place.block).or_default().push(place.line);
             }
             (place.source, place.line) <= (source, last)
+        })
+    }
+
+    /// Visits places in order, from the line that is sought, as long as `visit` says so; of the beginnings also the last one
+    /// before it.
+    fn each_place(
+        &self,
+        listed: Listed,
+        sought: (SourceId, u64),
+        mut visit: impl FnMut(&Place) -> bool,
+    ) -> Result<(), Damage> {
+        let is_passed = |place: &Place| match listed {
+            Listed::Beginnings => (place.source, place.line) <= sought,
+            Listed::Carried => (place.source, place.line) < sought,
         };
+        let start = |passed: usize| passed.saturating_sub(usize::from(listed == Listed::Beginnings));
         match self {
             Self::Committed(stored) => {
-                let carried = &stored.directory()?.carried;
-                let damaged = |error: io::Error| stored.damage(&error);
-                let start = carried.partition_point(before).map_err(damaged)?;
-                carried.each_from(start, |_, place| visit(place)).map_err(damaged)?;
+                let directory = stored.directory()?;
+                let places = match listed {
+                    Listed::Beginnings => &directory.places,
+                    Listed::Carried => &directory.carried,
+                };
+                let passed = places.partition_point(is_passed);
+                passed
+                    .and_then(|passed| places.each_from(start(passed), |_, place| visit(place)))
+                    .map_err(|error| stored.damage(&error))
             }
             Self::Open(open) => {
-                let start = open.carried.partition_point(before);
-                let _all = open.carried.iter().skip(start).all(visit);
+                let places = match listed {
+                    Listed::Beginnings => &open.places,
+                    Listed::Carried => &open.carried,
+                };
+                let _all = places.iter().skip(start(places.partition_point(is_passed))).all(visit);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// In order. May name blocks that do not hold the id.

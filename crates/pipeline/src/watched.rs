@@ -121,10 +121,10 @@ impl Watched {
             }
             watch.heard = last;
             let unseen = *watch.unseen.get_or_insert(first);
-            watch.due = (last + SILENT).min(unseen + LATEST);
+            watch.due = due(unseen, last);
             self.due.insert((watch.due, request));
         } else if let Some(opening) = opening {
-            let due = (last + SILENT).min(first + LATEST);
+            let due = due(first, last);
             let watch = Watch { opening, heard: last, unseen: Some(first), due, seen: None, noted: None };
             self.requests.insert(request.clone(), watch);
             self.due.insert((due, request));
@@ -198,6 +198,11 @@ impl Watched {
     pub(crate) fn all(&self) -> HashSet<Id> {
         self.requests.keys().cloned().collect()
     }
+}
+
+/// When to look, after the first line that nobody looked at and the last one.
+fn due(unseen: Duration, last: Duration) -> Duration {
+    (last + SILENT).min(unseen + LATEST)
 }
 
 #[cfg(test)]
